@@ -1,0 +1,110 @@
+"""Exact event-driven simulation of spiking neural networks.
+
+The public names are loaded when they are first used, so that ``import eventsim`` is quick and the
+compiler is only imported by a program that simulates.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from eventsim import decode, discrete, encode, errors, fidelity, plot
+    from eventsim.discretization import Discretization
+    from eventsim.fidelity.compare import validate
+    from eventsim.load import load, load_result
+    from eventsim.network import Network
+    from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
+    from eventsim.populations import Input, Population, Relay
+    from eventsim.projections import Conv2d, Dense, Sparse
+    from eventsim.recording import Result, SpikeTrain
+    from eventsim.save import save
+    from eventsim.simulate import simulate
+
+#: Public name -> module that defines it.
+_DEFINED_IN = {
+    "AvgPool2d": "eventsim.pooling",
+    "Conv2d": "eventsim.projections",
+    "Dense": "eventsim.projections",
+    "Discretization": "eventsim.discretization",
+    "Input": "eventsim.populations",
+    "MaxPool2d": "eventsim.pooling",
+    "Network": "eventsim.network",
+    "Population": "eventsim.populations",
+    "Relay": "eventsim.populations",
+    "Result": "eventsim.recording",
+    "Sparse": "eventsim.projections",
+    "SpikeTrain": "eventsim.recording",
+    "SumPool2d": "eventsim.pooling",
+    "load": "eventsim.load",
+    "load_result": "eventsim.load",
+    "save": "eventsim.save",
+    "simulate": "eventsim.simulate",
+    "validate": "eventsim.fidelity.compare",
+}
+
+#: Public modules.
+_MODULES = ("decode", "discrete", "encode", "errors", "fidelity", "plot")
+
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "Dense",
+    "Discretization",
+    "Input",
+    "MaxPool2d",
+    "Network",
+    "Population",
+    "Relay",
+    "Result",
+    "Sparse",
+    "SpikeTrain",
+    "SumPool2d",
+    "__version__",
+    "decode",
+    "discrete",
+    "encode",
+    "errors",
+    "fidelity",
+    "load",
+    "load_result",
+    "plot",
+    "save",
+    "simulate",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DEFINED_IN:
+        value = getattr(importlib.import_module(_DEFINED_IN[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"eventsim.{name}")
+    raise AttributeError(f"module 'eventsim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(types.ModuleType):
+    """Keeps ``eventsim.simulate``, ``load`` and ``save`` the functions of these names.
+
+    Each of them is defined in a submodule of the same name, and Python binds a submodule to its
+    package when anyone first imports it. What the name means would depend on who came first.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _DEFINED_IN and isinstance(value, types.ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,1 @@
+"""Tests of eventsim. Helpers are imported as ``from tests.naive import ...``."""
