@@ -1,0 +1,85 @@
+# Every target makes its own environment in .venv when there is none, and renews it when
+# pyproject.toml changes. Needs make, Python 3.11 or newer with venv, and a package index.
+#
+#   make demo          coarse network against exact simulation, on real images (no torch needed)
+#   make test          the tests; make test ARGS="-k heap" for some of them
+#   make check         style, types, import directions, contents of the wheel
+#   make bench         speed of the engines
+#   make bench-peers   the same, with other simulators where they are installed
+#   make docs          the documentation, in docs/_build/html
+#   make validation    the studies, one claim each
+#   make format        rewrite the sources in the house style
+#   make clean         remove the environment and everything that was built
+#
+# Other interpreter: make test PYTHON=python3.13
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check wheel bench bench-peers docs validation format clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "eventsim needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# What the stamps say: the environment holds what pyproject.toml asked for at that time.
+$(VENV)/base.stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python tools/install_torch.py
+	$(PIP) install --quiet --editable ".[dev]"
+	touch $(VENV)/base.stamp $@
+
+$(VENV)/docs.stamp: pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable ".[docs]"
+	touch $(VENV)/base.stamp $@
+
+demo: $(VENV)/base.stamp
+	$(BIN)/eventsim demo --out out/demo $(ARGS)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_architecture.py
+	$(MAKE) wheel
+
+# The wheel is built from the source distribution, so that this is known to be complete.
+wheel: $(VENV)/dev.stamp
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist . > /dev/null
+	$(BIN)/python tools/check_wheel.py dist/*.whl
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks --peers $(ARGS)
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+validation: $(VENV)/dev.stamp
+	$(BIN)/python -m validation $(ARGS)
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
