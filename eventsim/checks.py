@@ -1,0 +1,89 @@
+"""Checks of arguments, shared by every public class: one wording for every error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.errors import InvalidType, InvalidValue
+
+
+def fail(where: str, field: str, expected: str, got: Any) -> InvalidValue:
+    """The error for a bad value, worded as everywhere else."""
+    return InvalidValue(f"{where}: {field}: expected {expected}, got {got}")
+
+
+def name(where: str, value: Any, field: str = "name") -> str:
+    """A non-empty string without '/', which separates groups in HDF5 files."""
+    if not isinstance(value, str):
+        raise InvalidType(f"{where}: {field}: expected a string, got {type(value).__name__}")
+    if not value or "/" in value or value.startswith("."):
+        raise fail(where, field, "a non-empty name without '/' or a leading '.'", repr(value))
+    return value
+
+
+def real_array(where: str, field: str, value: Any) -> NDArray[np.floating]:
+    """A fresh read-only float32 or float64 array; other real dtypes become float64."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidType(f"{where}: {field}: expected numbers, got {value!r}") from error
+    if array.dtype.kind not in "fiub":
+        raise InvalidType(f"{where}: {field}: expected real numbers, got dtype {array.dtype}")
+    dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    return read_only(np.array(array, dtype=dtype, order="C"))
+
+
+def finite(where: str, field: str, array: NDArray[Any]) -> None:
+    """Refuse NaN and infinities, naming the first bad index."""
+    good = np.isfinite(array)
+    if not good.all():
+        index = tuple(int(i) for i in np.argwhere(~good)[0])
+        raise fail(where, f"{field}{list(index)}", "a finite number", array[index])
+
+
+def scalar(where: str, field: str, value: Any) -> float:
+    """One finite float."""
+    array = real_array(where, field, value)
+    if array.ndim:
+        raise fail(where, field, "one number", f"an array of shape {array.shape}")
+    finite(where, field, array)
+    return float(array)
+
+
+def non_negative(where: str, field: str, array: NDArray[Any]) -> None:
+    """Refuse values below zero, naming the first bad index."""
+    if (array < 0).any():
+        index = tuple(int(i) for i in np.argwhere(array < 0)[0])
+        raise fail(where, f"{field}{list(index)}", "a number >= 0", array[index])
+
+
+def pair(where: str, field: str, value: Any, minimum: int) -> tuple[int, int]:
+    """An int or a pair of ints (vertical, horizontal), each at least ``minimum``."""
+    values = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(values) != 2 or not all(isinstance(v, int | np.integer) for v in values):
+        raise InvalidType(f"{where}: {field}: expected an int or two ints, got {value!r}")
+    if min(values) < minimum:
+        raise fail(where, field, f"ints >= {minimum}", value)
+    return int(values[0]), int(values[1])
+
+
+def index_array(where: str, field: str, value: Any) -> NDArray[np.int64]:
+    """A fresh read-only one-dimensional int64 array of indices >= 0."""
+    array = np.asarray(value)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise InvalidType(f"{where}: {field}: expected integers, got dtype {array.dtype}")
+    if array.ndim != 1:
+        raise fail(where, field, "a one-dimensional array", f"shape {array.shape}")
+    non_negative(where, field, array)
+    return read_only(array.astype(np.int64))
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, its data protected against writing."""
+    array.setflags(write=False)
+    return array

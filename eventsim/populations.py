@@ -1,0 +1,237 @@
+"""Populations: groups of units that share a model and have parameters of their own.
+
+Between events a neuron of a :class:`Population` follows::
+
+    tau_mem dv/dt = -(v - v_leak) + r (i_bias + i_ext(t)) + tau_mem p(t)
+
+where ``p`` is the sum of ``weight / spread`` over its active pulses. A delta arrival adds its
+weight to ``v``. With ``tau_mem = inf`` the leak is absent: ``dv/dt = r (i_bias + i_ext) + p``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+from eventsim.errors import InvalidType
+
+__all__ = ["Input", "Parameter", "Population", "Relay"]
+
+Parameter = float | NDArray[np.float64]
+
+
+def _shape(where: str, value: Any) -> tuple[int, ...]:
+    sizes = (value,) if isinstance(value, int | np.integer) else value
+    if not isinstance(sizes, tuple | list) or not all(
+        isinstance(s, int | np.integer) and not isinstance(s, bool) for s in sizes
+    ):
+        raise InvalidType(f"{where}: n: expected an int or a tuple of ints, got {value!r}")
+    if not sizes or min(sizes) < 1:
+        raise checks.fail(where, "n", "sizes >= 1", value)
+    return tuple(int(s) for s in sizes)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Units:
+    """A named group of ``n`` units arranged in ``shape`` (channel, y, x for images)."""
+
+    name: str
+    n: Any
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        checks.name(kind, self.name)
+        shape = _shape(f"{kind} {self.name!r}", self.n)
+        object.__setattr__(self, "_shape", shape)
+        object.__setattr__(self, "n", prod(shape))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Arrangement of the units; flat index runs over (channel, y, x), last axis fastest."""
+        return self._shape  # type: ignore[attr-defined, no-any-return]
+
+    def __repr__(self) -> str:
+        size = self.n if len(self.shape) == 1 else self.shape
+        return f"{type(self).__name__}({self.name!r}, {size})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Input(_Units):
+    """Units that spike when the user says so.
+
+    Parameters
+    ----------
+    name : str
+        Name, unique in the network.
+    n : int or tuple of int
+        Number of units, or their arrangement (channel, y, x).
+
+    Examples
+    --------
+    >>> Input("image", (1, 28, 28)).n
+    784
+    """
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Relay(_Units):
+    """Units without a membrane: they pass on, at once, each spike that reaches them.
+
+    The target of a :class:`~eventsim.MaxPool2d`, whose rule says which spikes reach it.
+
+    Examples
+    --------
+    >>> Relay("pool1", (6, 14, 14))
+    Relay('pool1', (6, 14, 14))
+    """
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Population(_Units):
+    """Leaky integrate-and-fire neurons.
+
+    Each parameter is one number or an array of length ``n``; it is kept as a float or as a
+    read-only float64 array.
+
+    Parameters
+    ----------
+    name : str
+        Name, unique in the network.
+    n : int or tuple of int
+        Number of neurons, or their arrangement (channel, y, x).
+    tau_mem : float or array
+        Membrane time constant in seconds, > 0. ``inf``: no leak (IF).
+    v_threshold : float or array
+        Threshold, in the model's voltage unit; ``inf`` makes a neuron that never spikes.
+    v_reset, v_leak : float or array
+        Reset and resting potential, below or at any side of the threshold for ``v_leak``,
+        below it for ``v_reset``.
+    t_ref : float or array
+        Absolute refractory period in seconds, >= 0. It holds in ``[t, t + t_ref)``.
+    r : float or array
+        Gain of currents, voltage per current.
+    i_bias : float or array
+        Constant current.
+    reset : {"value", "subtract"}
+        ``v := v_reset``, or ``v -= v_threshold - v_reset``.
+    multi_spike : bool
+        With ``reset="subtract"``: repeat in the same instant while at threshold.
+    fires_at_equality : bool
+        True: fires when ``v >= v_threshold``; False: when ``v > v_threshold``.
+    v_init : float, array or None
+        Initial potential; None means ``v_leak``.
+    tau_syn : None
+        Delta and pulse synapses only. Time constants of exponential receptors are refused.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        A parameter is of the wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> hidden = Population("hidden", 3, tau_mem=4e-3, t_ref=1e-3, i_bias=[0.0, 0.1, 0.2])
+    >>> hidden
+    Population('hidden', 3, tau_mem=0.004, t_ref=0.001, i_bias=[0, ..., 0.2])
+    >>> hidden.array("tau_mem")
+    array([0.004, 0.004, 0.004])
+    """
+
+    tau_mem: Parameter
+    v_threshold: Parameter = 1.0
+    v_reset: Parameter = 0.0
+    v_leak: Parameter = 0.0
+    t_ref: Parameter = 0.0
+    r: Parameter = 1.0
+    i_bias: Parameter = 0.0
+    reset: str = "value"
+    multi_spike: bool = False
+    fires_at_equality: bool = True
+    v_init: Parameter | None = None
+    tau_syn: None = None
+
+    PARAMETERS = ("tau_mem", "v_threshold", "v_reset", "v_leak", "t_ref", "r", "i_bias", "v_init")
+    FLAGS = ("reset", "multi_spike", "fires_at_equality")
+    _MAY_BE_INF = ("tau_mem", "v_threshold")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = f"Population {self.name!r}"
+        for field in self.PARAMETERS:
+            value = getattr(self, field)
+            if value is not None:
+                object.__setattr__(self, field, self._parameter(where, field, value))
+        for field in ("multi_spike", "fires_at_equality"):
+            if not isinstance(getattr(self, field), bool | np.bool_):
+                raise InvalidType(
+                    f"{where}: {field}: expected True or False, got {getattr(self, field)!r}"
+                )
+            object.__setattr__(self, field, bool(getattr(self, field)))
+        if self.reset not in ("value", "subtract"):
+            raise checks.fail(where, "reset", "'value' or 'subtract'", repr(self.reset))
+        if self.multi_spike and self.reset != "subtract":
+            raise checks.fail(where, "multi_spike", "False unless reset='subtract'", True)
+        if self.tau_syn is not None:
+            raise checks.fail(
+                where, "tau_syn", "None (delta and pulse synapses)", repr(self.tau_syn)
+            )
+        self._check_ranges(where)
+
+    def _parameter(self, where: str, field: str, value: Any) -> Parameter:
+        array = checks.real_array(where, field, value).astype(np.float64)
+        if array.ndim and array.shape == self.shape:
+            array = array.reshape(-1)
+        if array.ndim and array.shape != (self.n,):
+            raise checks.fail(
+                where, field, f"one number or an array of {self.n}", f"shape {array.shape}"
+            )
+        flat = np.atleast_1d(array)
+        bad = np.isnan(flat) if field in self._MAY_BE_INF else ~np.isfinite(flat)
+        bad |= flat == -np.inf
+        if bad.any():
+            k = int(np.argmax(bad))
+            allowed = "a number, or inf" if field in self._MAY_BE_INF else "a finite number"
+            raise checks.fail(where, self._at(field, array, k), allowed, flat[k])
+        return float(array) if array.ndim == 0 else checks.read_only(array)
+
+    def _check_ranges(self, where: str) -> None:
+        def refuse(field: str, bad: NDArray[np.bool_], expected: str) -> None:
+            if bad.any():
+                k = int(np.argmax(bad))
+                value = getattr(self, field)
+                raise checks.fail(
+                    where, self._at(field, np.asarray(value), k), expected, self.array(field)[k]
+                )
+
+        refuse("tau_mem", self.array("tau_mem") <= 0, "a number > 0, or inf")
+        refuse("t_ref", self.array("t_ref") < 0, "a number >= 0")
+        threshold = self.array("v_threshold")
+        refuse("v_reset", self.array("v_reset") >= threshold, "a number below v_threshold")
+
+    @staticmethod
+    def _at(field: str, array: NDArray[Any], k: int) -> str:
+        return f"{field}[{k}]" if array.ndim else field
+
+    def array(self, field: str) -> NDArray[np.float64]:
+        """Parameter ``field`` as a float64 array of length ``n``."""
+        value = getattr(self, field)
+        if field == "v_init" and value is None:
+            value = self.v_leak
+        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.n,)).copy()
+
+    def __repr__(self) -> str:
+        size = self.n if len(self.shape) == 1 else self.shape
+        parts = [repr(self.name), str(size)]
+        for field in self.PARAMETERS + self.FLAGS:
+            value = getattr(self, field)
+            default = type(self).__dataclass_fields__[field].default
+            if isinstance(value, np.ndarray):
+                parts.append(f"{field}=[{value[0]:g}, ..., {value[-1]:g}]")
+            elif value != default:
+                parts.append(f"{field}={value!r}")
+        return f"Population({', '.join(parts)})"

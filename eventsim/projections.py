@@ -1,0 +1,406 @@
+"""Projections: what a spike of one population does to another.
+
+A projection turns a spike of source unit ``i`` into arrivals at some target units, each with a
+weight, ``delay`` seconds later. With ``spread = 0`` an arrival is a *delta*: it adds its weight
+to the potential at once. With ``spread > 0`` it is a *pulse*: it adds ``weight / spread`` to
+dv/dt during ``[arrival, arrival + spread)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+
+__all__ = ["Conv2d", "Dense", "Projection", "Rows", "Shape", "Sparse", "image_shape"]
+
+Shape = tuple[int, ...]
+Array = NDArray[Any]
+
+
+class Rows(NamedTuple):
+    """Fan-outs of all source units: row ``i`` is ``[indptr[i], indptr[i + 1])``.
+
+    ``delay`` has one entry (shared) or one for each synapse. Targets ascend within a row.
+    """
+
+    indptr: NDArray[np.int64]
+    post: NDArray[np.int32]
+    weight: Array
+    delay: NDArray[np.float64]
+
+
+def image_shape(where: str, field: str, shape: Shape) -> tuple[int, int, int]:
+    """(channel, y, x) of a population that an image map reads or writes."""
+    if len(shape) == 2:
+        return (1, shape[0], shape[1])
+    if len(shape) != 3:
+        raise checks.fail(where, field, "a population of shape (channel, y, x)", f"shape {shape}")
+    return (shape[0], shape[1], shape[2])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Projection:
+    """What all projections share: ends, checks, and fan-outs."""
+
+    source: str
+    target: str
+
+    @property
+    def where(self) -> str:
+        """How messages name this projection."""
+        return f"{type(self).__name__} {self.source!r} -> {self.target!r}"
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        checks.name(kind, self.source, "source")
+        checks.name(kind, self.target, "target")
+        self._set("delay", self._checked_delay())
+        if hasattr(self, "spread"):
+            spread = checks.scalar(self.where, "spread", self.spread)
+            if spread < 0:
+                raise checks.fail(self.where, "spread", "a number >= 0", spread)
+            self._set("spread", spread)
+        if getattr(self, "receptor", None) is not None:
+            raise checks.fail(self.where, "receptor", "None (delta or pulse)", self.receptor)
+
+    def _checked_delay(self) -> Any:
+        delay = checks.scalar(self.where, "delay", self.delay)  # type: ignore[attr-defined]
+        if delay < 0:
+            raise checks.fail(self.where, "delay", "a number >= 0", delay)
+        return delay
+
+    def _set(self, field: str, value: Any) -> None:
+        object.__setattr__(self, field, value)
+
+    def _weight(self, ndim: int, axes: str) -> Array:
+        weight = checks.real_array(self.where, "weight", self.weight)  # type: ignore[attr-defined]
+        if weight.ndim != ndim:
+            raise checks.fail(
+                self.where, "weight", f"{ndim} axes {axes}", f"shape {weight.shape}"
+            )
+        checks.finite(self.where, "weight", weight)
+        self._set("weight", weight)
+        return weight
+
+    def check_shapes(self, source: Shape, target: Shape) -> None:
+        """Raise InvalidValue unless populations of these shapes fit."""
+        raise NotImplementedError
+
+    def rows(self, source: Shape, target: Shape) -> Rows:
+        """All fan-outs, written out as sparse rows."""
+        raise NotImplementedError
+
+    def fan_out(self, i: int, source: Shape, target: Shape) -> tuple[Array, Array, Array]:
+        """Targets (ascending), weights and delays of a spike of source unit ``i``."""
+        rows = self.rows(source, target)
+        part = slice(rows.indptr[i], rows.indptr[i + 1])
+        post = rows.post[part]
+        delay = rows.delay[part] if rows.delay.size > 1 else rows.delay
+        return post, rows.weight[part], np.broadcast_to(delay, post.shape)
+
+    def n_synapses(self, source: Shape, target: Shape) -> int:
+        """Number of arrivals when each source unit spikes once."""
+        return int(self.rows(source, target).indptr[-1])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights stored."""
+        return 0
+
+    @property
+    def min_delay(self) -> float:
+        """Smallest delay in seconds."""
+        delay = np.asarray(self.delay)  # type: ignore[attr-defined]
+        return float(delay.min()) if delay.size else 0.0
+
+    def __repr__(self) -> str:
+        parts = [repr(self.source), repr(self.target)]
+        for field, info in type(self).__dataclass_fields__.items():
+            value = getattr(self, field)
+            if field in ("source", "target"):
+                continue
+            if isinstance(value, np.ndarray):
+                parts.append(f"{field}={value.dtype}{list(value.shape)}")
+            elif value != info.default:
+                parts.append(f"{field}={value!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Projection):
+    """All-to-all weights: a spike of ``i`` reaches every target ``j`` with ``weight[i, j]``.
+
+    Zero weights are arrivals too: they add nothing, but a neuron is tested when one arrives.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of populations.
+    weight : array [pre, post]
+        Weights in the target's voltage unit; float32 is kept and used exactly.
+    delay : float or array [pre, post]
+        Seconds, >= 0.
+    spread : float
+        Width of the pulse in seconds; 0 means delta.
+    receptor : None
+        Delta or pulse. Exponential receptors are refused.
+
+    Examples
+    --------
+    >>> Dense("image", "hidden", weight=[[0.5, -0.2]], spread=1e-3)
+    Dense('image', 'hidden', weight=float64[1, 2], spread=0.001)
+    """
+
+    weight: Any
+    delay: Any = 0.0
+    spread: float = 0.0
+    receptor: None = None
+
+    def __post_init__(self) -> None:
+        self._weight(2, "[pre, post]")
+        super().__post_init__()
+
+    def _checked_delay(self) -> Any:
+        return _delay_array(self.where, self.delay, self.weight.shape)
+
+    def check_shapes(self, source: Shape, target: Shape) -> None:
+        expected = (int(np.prod(source)), int(np.prod(target)))
+        if self.weight.shape != expected:
+            raise checks.fail(
+                self.where, "weight", f"shape {expected} [pre, post]", self.weight.shape
+            )
+
+    def rows(self, source: Shape, target: Shape) -> Rows:
+        n_pre, n_post = self.weight.shape
+        return Rows(
+            np.arange(n_pre + 1, dtype=np.int64) * n_post,
+            np.tile(np.arange(n_post, dtype=np.int32), n_pre),
+            self.weight.reshape(-1),
+            np.asarray(self.delay, dtype=np.float64).reshape(-1),
+        )
+
+    def n_synapses(self, source: Shape, target: Shape) -> int:
+        return int(self.weight.size)
+
+    @property
+    def n_parameters(self) -> int:
+        return int(self.weight.size)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sparse(Projection):
+    """A list of synapses ``pre[k] -> post[k]`` with ``weight[k]``.
+
+    Several synapses of one pair are allowed; each is an arrival of its own.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of populations.
+    pre, post : array of int [k]
+        Source and target unit of each synapse.
+    weight : float or array [k]
+        Weights in the target's voltage unit.
+    delay : float or array [k]
+        Seconds, >= 0.
+    spread : float
+        Width of the pulse in seconds; 0 means delta.
+    receptor : None
+        Delta or pulse. Exponential receptors are refused.
+
+    Examples
+    --------
+    >>> Sparse("a", "b", pre=[0, 0, 1], post=[1, 2, 0], weight=0.5, delay=[1e-3, 2e-3, 1e-3])
+    Sparse('a', 'b', pre=int64[3], post=int64[3], weight=float64[3], delay=float64[3])
+    """
+
+    pre: Any
+    post: Any
+    weight: Any
+    delay: Any = 0.0
+    spread: float = 0.0
+    receptor: None = None
+
+    def __post_init__(self) -> None:
+        for field in ("pre", "post"):
+            self._set(field, checks.index_array(self.where, field, getattr(self, field)))
+        count = self.pre.shape
+        if self.post.shape != count:
+            raise checks.fail(self.where, "post", f"{count[0]} entries as pre", len(self.post))
+        if np.ndim(self.weight) == 0:
+            filled = np.full(count, checks.scalar(self.where, "weight", self.weight))
+            self._set("weight", filled)
+        weight = self._weight(1, "[synapse]")
+        if weight.shape != count:
+            raise checks.fail(self.where, "weight", f"{count[0]} entries as pre", len(weight))
+        super().__post_init__()
+
+    def _checked_delay(self) -> Any:
+        return _delay_array(self.where, self.delay, self.pre.shape)
+
+    def check_shapes(self, source: Shape, target: Shape) -> None:
+        for field, shape in (("pre", source), ("post", target)):
+            index, n = getattr(self, field), int(np.prod(shape))
+            if index.size and index.max() >= n:
+                k = int(np.argmax(index >= n))
+                raise checks.fail(self.where, f"{field}[{k}]", f"an index below {n}", index[k])
+
+    def rows(self, source: Shape, target: Shape) -> Rows:
+        order = np.lexsort((self.post, self.pre))
+        counts = np.bincount(self.pre, minlength=int(np.prod(source)))
+        delay = np.asarray(self.delay, dtype=np.float64)
+        return Rows(
+            np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+            self.post[order].astype(np.int32),
+            self.weight[order],
+            delay[order] if delay.ndim else delay.reshape(1),
+        )
+
+    def n_synapses(self, source: Shape, target: Shape) -> int:
+        return int(self.pre.size)
+
+    @property
+    def n_parameters(self) -> int:
+        return int(self.weight.size)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv2d(Projection):
+    """Convolution (cross-correlation, as ``torch.nn.Conv2d``), computed from the kernel.
+
+    Target ``(o, y, x)`` receives ``weight[o, i, a, b]`` from a spike of source ``(i, u, v)`` with
+    ``u = y stride - padding + a dilation`` and ``v = x stride - padding + b dilation``.
+
+    Parameters
+    ----------
+    source, target : str
+        Names of populations of shape (channel, y, x).
+    weight : array [out, in / groups, kernel_y, kernel_x]
+        Kernels in the target's voltage unit.
+    stride, padding, dilation : int or (int, int)
+        As in torch, (vertical, horizontal).
+    groups : int
+        Number of groups of channels that do not mix.
+    delay, spread : float
+        Seconds.
+    receptor : None
+        Delta or pulse. Exponential receptors are refused.
+
+    Examples
+    --------
+    >>> conv = Conv2d("image", "conv1", weight=[[[[1.0, 2.0], [3.0, 4.0]]]], padding=1)
+    >>> conv.output_shape((1, 4, 4))
+    (1, 5, 5)
+    """
+
+    weight: Any
+    stride: Any = 1
+    padding: Any = 0
+    dilation: Any = 1
+    groups: int = 1
+    delay: float = 0.0
+    spread: float = 0.0
+    receptor: None = None
+
+    def __post_init__(self) -> None:
+        weight = self._weight(4, "[out, in / groups, kernel_y, kernel_x]")
+        for field, minimum in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            self._set(field, checks.pair(self.where, field, getattr(self, field), minimum))
+        if not isinstance(self.groups, int | np.integer) or self.groups < 1:
+            raise checks.fail(self.where, "groups", "an int >= 1", self.groups)
+        if weight.shape[0] % self.groups:
+            raise checks.fail(
+                self.where, "groups", f"a divisor of the {weight.shape[0]} outputs", self.groups
+            )
+        super().__post_init__()
+
+    def output_shape(self, source: Shape) -> tuple[int, int, int]:
+        """Shape (channel, y, x) of the target that fits a source of this shape."""
+        channels, *size = image_shape(self.where, "source", source)
+        out, per_group, *kernel = self.weight.shape
+        if channels != per_group * self.groups:
+            raise checks.fail(
+                self.where,
+                "weight",
+                f"{channels} / groups = {channels / self.groups:g} input channels on axis 1 "
+                "of [out, in / groups, kernel_y, kernel_x]",
+                per_group,
+            )
+        span = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, p, d, k, s in zip(
+                size, self.padding, self.dilation, kernel, self.stride, strict=True
+            )
+        ]
+        if min(span) < 1:
+            raise checks.fail(self.where, "weight", f"a kernel that fits {tuple(size)}", kernel)
+        return (out, span[0], span[1])
+
+    def check_shapes(self, source: Shape, target: Shape) -> None:
+        expected = self.output_shape(source)
+        if image_shape(self.where, "target", target) != expected:
+            raise checks.fail(
+                self.where, "target", f"a population of shape {expected} [channel, y, x]", target
+            )
+
+    def rows(self, source: Shape, target: Shape) -> Rows:
+        channels, height, width = image_shape(self.where, "source", source)
+        out, out_y, out_x = self.output_shape(source)
+        per_group, (kernel_y, kernel_x) = self.weight.shape[1], self.weight.shape[2:]
+        o, i, a, b, y, x = (
+            grid.reshape(-1)
+            for grid in np.indices((out, per_group, kernel_y, kernel_x, out_y, out_x))
+        )
+        u = y * self.stride[0] - self.padding[0] + a * self.dilation[0]
+        v = x * self.stride[1] - self.padding[1] + b * self.dilation[1]
+        inside = (u >= 0) & (u < height) & (v >= 0) & (v < width)
+        channel = (o // (out // self.groups)) * per_group + i
+        pre = ((channel * height + u) * width + v)[inside]
+        post = ((o * out_y + y) * out_x + x)[inside]
+        weight = self.weight[o, i, a, b][inside]
+        order = np.lexsort((post, pre))
+        counts = np.bincount(pre, minlength=channels * height * width)
+        return Rows(
+            np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+            post[order].astype(np.int32),
+            weight[order],
+            np.array([self.delay]),
+        )
+
+    def n_synapses(self, source: Shape, target: Shape) -> int:
+        counts = [
+            sum(
+                0 <= y * s - p + a * d < n
+                for y in range(m)
+                for a in range(k)
+            )
+            for n, m, k, s, p, d in zip(
+                image_shape(self.where, "source", source)[1:],
+                self.output_shape(source)[1:],
+                self.weight.shape[2:],
+                self.stride,
+                self.padding,
+                self.dilation,
+                strict=True,
+            )
+        ]
+        return counts[0] * counts[1] * int(self.weight.shape[0] * self.weight.shape[1])
+
+    @property
+    def n_parameters(self) -> int:
+        return int(self.weight.size)
+
+
+def _delay_array(where: str, delay: Any, shape: Shape) -> Any:
+    array = checks.real_array(where, "delay", delay).astype(np.float64)
+    if array.ndim and array.shape != shape:
+        raise checks.fail(where, "delay", f"one number or shape {shape}", array.shape)
+    checks.finite(where, "delay", array)
+    checks.non_negative(where, "delay", array)
+    return checks.read_only(array) if array.ndim else float(array)
+
