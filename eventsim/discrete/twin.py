@@ -1,0 +1,243 @@
+"""The discrete twin of a network: every population stepped together, layer after layer.
+
+Within a step populations are visited in the topological order of the projections without delay,
+so a spike passes all layers in its step. A projection whose delay is a whole number of steps
+delivers so many steps later; that makes recurrence possible. Samples are independent: they are
+cut into chunks that threads work on, and the chunks change no bit of any result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+from eventsim.discrete.charge import Link, link
+from eventsim.discrete.coarse import STEP_TOLERANCE
+from eventsim.discretization import Discretization
+from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
+from eventsim.network import Network
+from eventsim.populations import Input, Population
+from eventsim.projections import Projection
+
+__all__ = ["RECORDS", "Twin"]
+
+Array = NDArray[Any]
+WHERE = "Discretization.run"
+RECORDS = ("spikes", "drive", "potential")
+
+#: Numbers of one population that a chunk of samples should hold: they stay in a core's cache.
+CHUNK_UNITS = 1 << 16
+
+
+class _Arrival(NamedTuple):
+    source: str
+    steps: int
+    link: Link
+
+
+class Twin:
+    """A network and its discretization, checked and made ready to run.
+
+    Parameters
+    ----------
+    net : Network
+        Delays must be whole numbers of steps, one for each projection.
+    disc : Discretization
+        Rules, step and encoder.
+    cells : mapping of str to callable
+        Update rule -> ``cell(population, rule, dt, dtype)``; the registry of
+        :mod:`eventsim.discrete`.
+    dtype : float64 or float32
+        Arithmetic.
+
+    Raises
+    ------
+    UnsupportedNetwork
+        A projection's delay, or a population, cannot be expressed; the message names it.
+    InvalidValue
+        ``disc.variants`` names an unknown population.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        disc: Discretization,
+        cells: Mapping[str, Callable[[Population, str, float, Any], Any]],
+        dtype: Any,
+    ) -> None:
+        self.net, self.disc, self.dtype = net, disc, _dtype(dtype)
+        neurons = [p for p in net.populations if isinstance(p, Population)]
+        unknown = sorted(set(disc.variants) - {p.name for p in neurons})
+        if unknown:
+            raise checks.fail(
+                "Discretization", "variants", f"names among {[p.name for p in neurons]}", unknown
+            )
+        self._arrivals: dict[str, list[_Arrival]] = {p.name: [] for p in net.populations}
+        for projection in net.projections:
+            steps = _whole_steps(projection, disc.dt)
+            self._arrivals[projection.target].append(
+                _Arrival(projection.source, steps, link(net, projection, self.dtype))
+            )
+        self._cells = {}
+        for population in neurons:
+            rule = disc.rule_of(population.name)
+            self._cells[population.name] = cells[rule](population, rule, disc.dt, self.dtype)
+        # The charge of an analog image goes to the Input, or where there is none straight into
+        # the population that nothing else drives.
+        self._entries = net.inputs or tuple(
+            p.name for p in neurons if disc.encoder == "constant" and not self._arrivals[p.name]
+        )
+
+    def run(self, x: Any, names: tuple[str, ...], record: str, threads: int) -> dict[str, Array]:
+        """Arrays [sample, step, n] of the named populations."""
+        inputs, samples, steps = self._checked_inputs(x)
+        sizes = {name: self.net[name].n for name in names}
+        kinds = {
+            name: np.dtype(np.uint8) if record == "spikes" and not self._is_analog(name)
+            else self.dtype
+            for name in names
+        }
+        out = {name: np.zeros((samples, steps, n), kinds[name]) for name, n in sizes.items()}
+        largest = max(p.n for p in self.net.populations)
+        size = max(1, min(CHUNK_UNITS // largest, -(-samples // threads)))
+        parts = [slice(first, first + size) for first in range(0, samples, size)]
+
+        def work(part: slice) -> None:
+            here = {name: values[part] for name, values in inputs.items()}
+            self._run_chunk(here, steps, {name: array[part] for name, array in out.items()}, record)
+
+        if threads == 1 or len(parts) == 1:
+            for part in parts:
+                work(part)
+        else:
+            with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+                list(pool.map(work, parts))
+        return out
+
+    def _is_analog(self, name: str) -> bool:
+        return self.disc.encoder == "constant" and isinstance(self.net[name], Input)
+
+    def _run_chunk(
+        self, inputs: dict[str, Array], steps: int, out: dict[str, Array], record: str
+    ) -> None:
+        samples = len(next(iter(inputs.values())))
+        state = {name: cell.start(samples) for name, cell in self._cells.items()}
+        # Past spikes of the populations that some projection reads with a delay.
+        depth = dict.fromkeys(self.net.order, 0)
+        for arrivals in self._arrivals.values():
+            for arrival in arrivals:
+                depth[arrival.source] = max(depth[arrival.source], arrival.steps)
+        past: dict[str, list[Array]] = {name: [] for name in self.net.order}
+        for step in range(steps):
+            for name in self.net.order:
+                charge = np.zeros((samples, self.net[name].n), self.dtype)
+                for source, delay, connection in self._arrivals[name]:
+                    if delay <= step:
+                        connection.add(past[source][-1 - delay], charge)
+                if name in inputs:
+                    given = inputs[name]
+                    charge += given if given.ndim == 2 else given[:, step]
+                if name in self._cells:
+                    v, active = state[name]
+                    self._cells[name].advance(v, active, charge)
+                else:
+                    v = active = charge
+                past[name] = [*past[name], active.copy()][-1 - depth[name] :]
+                if name in out:
+                    out[name][:, step] = {"spikes": active, "drive": charge, "potential": v}[record]
+
+    def _checked_inputs(self, x: Any) -> tuple[dict[str, Array], int, int]:
+        """Input arrays in the twin's arithmetic, the number of samples and of steps."""
+        if not self._entries:
+            raise UnsupportedNetwork(f"{WHERE}: network: expected an Input population, got none")
+        if not isinstance(x, Mapping):
+            if len(self._entries) > 1:
+                raise InvalidType(
+                    f"{WHERE}: x: expected a dict of arrays for the inputs "
+                    f"{list(self._entries)}, got {type(x).__name__}"
+                )
+            x = {self._entries[0]: x}
+        if set(x) != set(self._entries):
+            raise checks.fail(WHERE, "x", f"the inputs {list(self._entries)}", sorted(x))
+        constant = self.disc.encoder == "constant"
+        arrays = {}
+        for name, values in x.items():
+            field = "x" if len(x) == 1 else f"x[{name!r}]"
+            check = _analog if constant else _binary
+            arrays[name] = check(field, values, self.net[name].n).astype(self.dtype)
+            if constant:
+                arrays[name] *= self.disc.encoder_scale
+        lengths = {array.shape[: 1 if constant else 2] for array in arrays.values()}
+        if len(lengths) > 1:
+            raise checks.fail(WHERE, "x", "the same samples and steps in all inputs", lengths)
+        samples, *steps = lengths.pop()
+        return arrays, samples, steps[0] if steps else self.disc.steps
+
+    def last(self) -> str:
+        """Name of the last layer: the only population that projects nowhere."""
+        outputs = self.net.outputs
+        if len(outputs) > 1:
+            raise checks.fail(WHERE, "layers", f"True for several outputs {outputs}", False)
+        return outputs[0] if outputs else self.net.order[-1]
+
+
+def check_threads(threads: int | None) -> int:
+    """Number of threads to use; None means all cores."""
+    if threads is None:
+        return max(1, os.cpu_count() or 1)
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+        raise checks.fail(WHERE, "threads", "an int >= 1 or None", threads)
+    return int(threads)
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError as error:
+        raise InvalidType(f"{WHERE}: dtype: expected float64 or float32, got {dtype!r}") from error
+    if kind not in (np.float64, np.float32):
+        raise InvalidValue(f"{WHERE}: dtype: expected float64 or float32, got {kind}")
+    return kind
+
+
+def _whole_steps(projection: Projection, dt: float) -> int:
+    """The delay of a projection in steps."""
+    delays = np.unique(projection.delay)  # type: ignore[attr-defined]
+    steps = np.round(delays / dt)
+    if delays.size and (delays.size > 1 or abs(delays[0] - steps[0] * dt) > STEP_TOLERANCE * dt):
+        raise UnsupportedNetwork(
+            f"{projection.where}: delay: expected one whole number of steps of {dt:g} s in the "
+            f"discrete twin, got {', '.join(f'{d:g}' for d in delays[:3])} s"
+        )
+    return int(steps[0]) if steps.size else 0
+
+
+def _array(field: str, values: Any, leading: str, n: int) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise InvalidType(f"{WHERE}: {field}: expected numbers, got dtype {array.dtype}")
+    lead = leading.count(",")
+    if array.ndim <= lead or int(np.prod(array.shape[lead:])) != n or 0 in array.shape:
+        raise checks.fail(WHERE, field, f"shape [{leading} {n}]", f"shape {array.shape}")
+    return array.reshape(*array.shape[:lead], n)
+
+
+def _binary(field: str, values: Any, n: int) -> Array:
+    array = _array(field, values, "sample, step,", n)
+    bad = (array != 0) & (array != 1)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise checks.fail(WHERE, f"{field}{list(index)}", "0 or 1", array[index])
+    return array
+
+
+def _analog(field: str, values: Any, n: int) -> Array:
+    array = _array(field, values, "sample,", n)
+    checks.finite(WHERE, field, array)
+    return array

@@ -1,0 +1,281 @@
+"""What training really did: the discrete rule, its step, the coding of inputs and outputs.
+
+A :class:`Discretization` travels with its :class:`~eventsim.Network`. The network says what the
+neurons are; the discretization says how they were stepped when the weights were found. The
+discrete twin runs from the pair, so a gap between twin and exact simulation is never an
+artefact of guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+from eventsim.errors import InvalidType
+
+if TYPE_CHECKING:
+    from eventsim.network import Network
+
+__all__ = ["DECODERS", "ENCODERS", "RULES", "Discretization"]
+
+#: Update rule -> its equation and what it leaves out.
+RULES = {
+    "coarse": "v = (1-s)(a v + b x) + s c x; one step is one refractory period",
+    "coarse_drop": "v = (1-s)(a v + b x): all input of the step after a spike is dropped",
+    "constant_potential": "v = (1-s)(a v + (b/c) x) + s x: x is the mean potential one step "
+    "after a spike",
+    "lif": "v = (1-s) a v + b x: no refractory period",
+    "if": "v = (1-s) v + x: no leak, no refractory period",
+    "mcculloch_pitts": "v = x: no memory",
+}
+#: Encoder -> what it does with an image.
+ENCODERS = {
+    "bernoulli": "in each step a pixel spikes with probability min(1, scale * pixel)",
+    "periodic": "a pixel adds scale * pixel in each step, spikes at 1 and starts again from 0",
+    "constant": "the analog image times scale is the input of every step",
+}
+DECODERS = {"count": "class of most spikes; ties go to the lowest index"}
+
+
+@dataclass(frozen=True)
+class Discretization:
+    """The discrete time model behind the weights of a network.
+
+    Parameters
+    ----------
+    rule : str
+        Update rule of every population that ``variants`` does not name: ``"coarse"``,
+        ``"coarse_drop"``, ``"constant_potential"``, ``"lif"``, ``"if"`` or
+        ``"mcculloch_pitts"``; equations in :mod:`eventsim.discrete.coarse`.
+    dt : float
+        Length of a step in seconds, > 0. For the coarse rules it is the refractory period.
+    steps : int
+        Steps of one presentation, >= 1.
+    encoder : {"bernoulli", "periodic", "constant"}
+        How an image becomes the input of each step; see :mod:`eventsim.encode`.
+    encoder_scale : float
+        Factor on the pixels, > 0.
+    decoder : {"count"}
+        The class is the output neuron with most spikes; ties go to the lowest index.
+    variants : mapping of str to str
+        Population name -> rule, where it differs from ``rule``.
+    spread : float
+        Width in seconds of the pulses of the continuous counterpart, >= 0 (0: deltas).
+        Default ``dt``: arrivals spread evenly over one refractory period are what the coarse
+        coefficients average over.
+    notes : tuple of str
+        Remarks that files and reports carry along.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        A field is of the wrong type or out of range; the message names it.
+
+    Examples
+    --------
+    >>> disc = Discretization(rule="coarse", dt=1e-3, steps=4)
+    >>> disc.spread
+    0.001
+    >>> disc.rule_of("hidden")
+    'coarse'
+    >>> Discretization.from_dict(disc.to_dict()) == disc
+    True
+    """
+
+    rule: str = "coarse"
+    _: KW_ONLY
+    dt: float
+    steps: int
+    encoder: str = "bernoulli"
+    encoder_scale: float = 1.0
+    decoder: str = "count"
+    variants: Mapping[str, str] = field(default_factory=dict, hash=False)
+    spread: float = None  # type: ignore[assignment]  # stands for dt until __post_init__
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = "Discretization"
+        _choice(where, "rule", self.rule, RULES)
+        _choice(where, "encoder", self.encoder, ENCODERS)
+        _choice(where, "decoder", self.decoder, DECODERS)
+        self._set("dt", _above_zero(where, "dt", self.dt))
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int | np.integer):
+            raise InvalidType(f"{where}: steps: expected an int, got {self.steps!r}")
+        if self.steps < 1:
+            raise checks.fail(where, "steps", "an int >= 1", self.steps)
+        self._set("steps", int(self.steps))
+        self._set("encoder_scale", _above_zero(where, "encoder_scale", self.encoder_scale))
+        if not isinstance(self.variants, Mapping):
+            raise InvalidType(
+                f"{where}: variants: expected a mapping of population to rule, "
+                f"got {type(self.variants).__name__}"
+            )
+        for name, rule in self.variants.items():
+            checks.name(where, name, "variants")
+            _choice(where, f"variants[{name!r}]", rule, RULES)
+        self._set("variants", MappingProxyType(dict(self.variants)))
+        spread = self.dt if self.spread is None else checks.scalar(where, "spread", self.spread)
+        if spread < 0:
+            raise checks.fail(where, "spread", "a number >= 0", spread)
+        self._set("spread", spread)
+        if isinstance(self.notes, str) or not all(isinstance(n, str) for n in self.notes):
+            raise InvalidType(f"{where}: notes: expected a tuple of str, got {self.notes!r}")
+        self._set("notes", tuple(self.notes))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Discretization], tuple[Any]]:
+        # A read-only mapping cannot be copied or sent to a worker; its plain form can.
+        return Discretization.from_dict, (self.to_dict(),)
+
+    @property
+    def duration(self) -> float:
+        """Length of one presentation in seconds, ``steps * dt``."""
+        return self.steps * self.dt
+
+    def rule_of(self, population: str) -> str:
+        """Update rule of the population of this name."""
+        return self.variants.get(population, self.rule)
+
+    def run(
+        self,
+        net: Network,
+        x: Any,
+        layers: bool = False,
+        *,
+        record: str = "spikes",
+        dtype: Any = np.float64,
+        threads: int | None = None,
+    ) -> NDArray[Any] | dict[str, NDArray[Any]]:
+        """Run the discrete twin of ``net``; see :func:`eventsim.discrete.run`.
+
+        Parameters
+        ----------
+        net : Network
+            The network whose twin to run.
+        x : array [sample, step, n_input] of 0 and 1
+            Input spikes. For the encoder ``"constant"``: the analog image [sample, n_input].
+        layers : bool
+            True: a dict of the arrays of all populations. False: the array of the last layer.
+        record : {"spikes", "drive", "potential"}
+            What to return; default the spikes.
+        dtype : float64 or float32
+            Arithmetic of the twin; weights are converted to it.
+        threads : int or None
+            Samples are shared among so many threads; None: all cores. No effect on results.
+
+        Returns
+        -------
+        array [sample, step, n] or dict of name to array
+            uint8 for spikes, else ``dtype``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from eventsim import Dense, Input, Network, Population
+        >>> net = Network([Input("in", 1), Population("out", 1, tau_mem=4e-3, t_ref=1e-3)],
+        ...               [Dense("in", "out", [[1.2]])])
+        >>> disc = Discretization(dt=1e-3, steps=4)
+        >>> disc.run(net, np.ones((1, 4, 1), dtype=np.uint8))[0, :, 0]
+        array([1, 0, 1, 0], dtype=uint8)
+        """
+        from eventsim import discrete
+
+        return discrete.run(
+            net, self, x, layers=layers, record=record, dtype=dtype, threads=threads
+        )
+
+    def assumptions(self) -> list[tuple[str, str, str]]:
+        """Rows (name, value, why) that say what the discrete model takes for granted.
+
+        Examples
+        --------
+        >>> for name, value, why in Discretization(dt=1e-3, steps=4).assumptions()[:3]:
+        ...     print(f"{name}: {value}")
+        update rule: coarse
+        step: 0.001 s
+        window: 4 steps
+        """
+        rows = [
+            ("update rule", self.rule, RULES[self.rule]),
+            ("step", f"{self.dt:g} s", "the refractory period of the coarse rules"),
+            ("window", f"{self.steps} steps", "spikes after it are not counted"),
+        ]
+        rows += [
+            (f"update rule of {name}", rule, RULES[rule])
+            for name, rule in sorted(self.variants.items())
+        ]
+        rows += [
+            (
+                "threshold test",
+                "v > v_threshold at the end of a step",
+                "peaks inside a step are missed; at equality there is no spike",
+            ),
+            ("reset", "to rest, in the next step", "at most one spike per step"),
+            ("layers", "same step", "a spike passes all layers within its step"),
+            ("max pooling", "OR over a step", "whatever rule the continuous pooling has"),
+            ("bias", "r i_bias dt / tau_mem per step", "the charge of the constant current"),
+            (
+                "encoder",
+                f"{self.encoder}, scale {self.encoder_scale:g}",
+                ENCODERS[self.encoder],
+            ),
+            ("decoder", self.decoder, DECODERS[self.decoder]),
+            (
+                "continuous counterpart",
+                f"pulses of {self.spread:g} s" if self.spread else "delta synapses",
+                "the coarse coefficients average over arrivals spread evenly over a step",
+            ),
+        ]
+        return rows + [("note", note, "") for note in self.notes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only, as for JSON; the inverse of :meth:`from_dict`."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "variants": dict(self.variants), "notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Discretization:
+        """A Discretization from the dict that :meth:`to_dict` gives.
+
+        Raises
+        ------
+        InvalidValue, InvalidType
+            Unknown or missing keys, or values out of range.
+        """
+        if not isinstance(values, Mapping):
+            raise InvalidType(
+                f"Discretization: values: expected a mapping, got {type(values).__name__}"
+            )
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(str(key) for key in set(values) - set(known))
+        if unknown:
+            raise checks.fail("Discretization", "keys", f"some of {known}", unknown)
+        missing = [name for name in ("dt", "steps") if name not in values]
+        if missing:
+            raise checks.fail("Discretization", "keys", "dt and steps", f"no {missing}")
+        given = dict(values)
+        if "notes" in given and not isinstance(given["notes"], str):
+            given["notes"] = tuple(given["notes"])
+        return cls(**given)
+
+
+def _choice(where: str, name: str, value: Any, allowed: Mapping[str, str]) -> None:
+    if not isinstance(value, str):
+        raise InvalidType(f"{where}: {name}: expected one of {list(allowed)}, got {value!r}")
+    if value not in allowed:
+        raise checks.fail(where, name, f"one of {list(allowed)}", repr(value))
+
+
+def _above_zero(where: str, name: str, value: Any) -> float:
+    number = checks.scalar(where, name, value)
+    if number <= 0:
+        raise checks.fail(where, name, "a number > 0", number)
+    return number
