@@ -1,6 +1,6 @@
 """Check what a built wheel holds: the package, the demo's data, and nothing else.
 
-    python tools/check_wheel.py dist/eventsim-0.1.0-py3-none-any.whl
+Usage: ``python tools/check_wheel.py dist/eventsim-0.1.0-py3-none-any.whl``
 """
 
 from __future__ import annotations
