@@ -53,6 +53,35 @@ def scalar(where: str, field: str, value: Any) -> float:
     return float(array)
 
 
+def binary(where: str, field: str, value: Any) -> NDArray[Any]:
+    """An array of 0 and 1, of any real dtype; the first other entry is named."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise InvalidType(f"{where}: {field}: expected numbers, got dtype {array.dtype}")
+    bad = (array != 0) & (array != 1)
+    if bad.any():
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise fail(where, f"{field}{list(index)}", "0 or 1", array[index])
+    return array
+
+
+def positive(where: str, field: str, value: Any) -> float:
+    """One finite float above zero."""
+    number = scalar(where, field, value)
+    if number <= 0.0:
+        raise fail(where, field, "a number > 0", number)
+    return number
+
+
+def whole(where: str, field: str, value: Any, minimum: int) -> int:
+    """One int that is at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise InvalidType(f"{where}: {field}: expected an int, got {value!r}")
+    if value < minimum:
+        raise fail(where, field, f"an int >= {minimum}", value)
+    return int(value)
+
+
 def non_negative(where: str, field: str, array: NDArray[Any]) -> None:
     """Refuse values below zero, naming the first bad index."""
     if (array < 0).any():

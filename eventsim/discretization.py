@@ -104,13 +104,9 @@ class Discretization:
         _choice(where, "rule", self.rule, RULES)
         _choice(where, "encoder", self.encoder, ENCODERS)
         _choice(where, "decoder", self.decoder, DECODERS)
-        self._set("dt", _above_zero(where, "dt", self.dt))
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int | np.integer):
-            raise InvalidType(f"{where}: steps: expected an int, got {self.steps!r}")
-        if self.steps < 1:
-            raise checks.fail(where, "steps", "an int >= 1", self.steps)
-        self._set("steps", int(self.steps))
-        self._set("encoder_scale", _above_zero(where, "encoder_scale", self.encoder_scale))
+        self._set("dt", checks.positive(where, "dt", self.dt))
+        self._set("steps", checks.whole(where, "steps", self.steps, 1))
+        self._set("encoder_scale", checks.positive(where, "encoder_scale", self.encoder_scale))
         if not isinstance(self.variants, Mapping):
             raise InvalidType(
                 f"{where}: variants: expected a mapping of population to rule, "
@@ -272,10 +268,3 @@ def _choice(where: str, name: str, value: Any, allowed: Mapping[str, str]) -> No
         raise InvalidType(f"{where}: {name}: expected one of {list(allowed)}, got {value!r}")
     if value not in allowed:
         raise checks.fail(where, name, f"one of {list(allowed)}", repr(value))
-
-
-def _above_zero(where: str, name: str, value: Any) -> float:
-    number = checks.scalar(where, name, value)
-    if number <= 0:
-        raise checks.fail(where, name, "a number > 0", number)
-    return number

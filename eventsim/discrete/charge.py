@@ -87,38 +87,70 @@ class _RowsLink:
 
 
 class _ConvLink:
+    """Adds the kernel's patch around each active source, run by run.
+
+    A source at ``x`` reaches the targets ``(x + padding - b dilation) / stride`` that are whole
+    numbers. Kernel columns ``b`` are sorted by the phase ``(x + padding) % stride`` that makes
+    them so, and by target; columns of neighbouring targets form a run. Output channels are the
+    last axis of kernel and charge, so a run is one loop over neighbouring numbers.
+    """
+
     def __init__(self, projection: Conv2d, source: tuple[int, ...], dtype: Any) -> None:
-        self._source = np.array(image_shape(projection.where, "source", source))
-        self._target = projection.output_shape(source)
+        _, height, width = image_shape(projection.where, "source", source)
+        out, out_y, out_x = projection.output_shape(source)
+        groups, (kernel_y, kernel_x) = projection.groups, projection.weight.shape[2:]
+        self._target = (groups, out // groups, out_y, out_x)
+        columns, self._phases, self._runs = _column_runs(
+            kernel_x, projection.stride[1], projection.dilation[1]
+        )
+        by_group = projection.weight[..., columns].reshape(
+            groups, out // groups, -1, kernel_y, kernel_x
+        )
+        # [source channel, kernel row, sorted kernel column, output channel in the group]
+        self._kernel = np.ascontiguousarray(by_group.transpose(0, 2, 3, 4, 1), dtype=dtype)
+        self._kernel = self._kernel.reshape(-1, kernel_y, kernel_x, out // groups)
         self._geometry = np.array(
-            [projection.stride, projection.padding, projection.dilation], dtype=np.int64
-        )
-        # Output channels last: they are the inner loop, over neighbouring numbers.
-        out, per_group, kernel_y, kernel_x = projection.weight.shape
-        grouped = projection.weight.reshape(projection.groups, -1, per_group, kernel_y, kernel_x)
-        self._kernel = np.ascontiguousarray(
-            grouped.transpose(0, 2, 3, 4, 1).reshape(-1, kernel_y, kernel_x, out // len(grouped)),
-            dtype=dtype,
-        )
-        self._per_group = per_group
+            [height, width, out_y, out_x, projection.weight.shape[1],
+             *projection.stride, *projection.padding, projection.dilation[0]]
+        )  # fmt: skip
 
     def add(self, active: Array, charge: Array) -> None:
         images = charge.reshape(len(charge), *self._target)
-        channels_last = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+        channels_last = np.ascontiguousarray(images.transpose(0, 1, 3, 4, 2))
         _add_conv(
-            active, self._source, self._kernel, self._per_group, self._geometry, channels_last
-        )
-        images[...] = channels_last.transpose(0, 3, 1, 2)
+            active, self._kernel.shape, self._kernel.reshape(-1), self._geometry, self._phases,
+            self._runs, channels_last.reshape(len(charge), -1),
+        )  # fmt: skip
+        images[...] = channels_last.transpose(0, 1, 4, 2, 3)
+
+
+def _column_runs(size: int, stride: int, dilation: int) -> tuple[Array, Array, Array]:
+    """Sorted kernel columns; run numbers of each phase; runs (first column, length, target)."""
+    columns: list[int] = []
+    phases, runs = [0], []
+    for phase in range(stride):
+        for b in reversed(range(size)):
+            if (b * dilation - phase) % stride == 0:
+                target = (phase - b * dilation) // stride
+                if len(runs) > phases[-1] and runs[-1][2] + runs[-1][1] == target:
+                    runs[-1][1] += 1
+                else:
+                    runs.append([len(columns), 1, target])
+                columns.append(b)
+        phases.append(len(runs))
+    return np.array(columns), np.array(phases), np.array(runs)
 
 
 @njit
 def _add_dense(active: Array, weight: Array, charge: Array) -> None:
     for sample in range(active.shape[0]):
+        target = charge[sample]
         for i in range(active.shape[1]):
             value = active[sample, i]
             if value != 0:
-                for j in range(weight.shape[1]):
-                    charge[sample, j] += value * weight[i, j]
+                row = weight[i]
+                for j in range(row.size):
+                    target[j] += value * row[j]
 
 
 @njit
@@ -142,29 +174,33 @@ def _set_rows(active: Array, indptr: Array, post: Array, weight: Array, charge: 
 
 @njit
 def _add_conv(
-    active: Array, source: Array, kernel: Array, per_group: int, geometry: Array, charge: Array
-) -> None:
-    """``charge`` is [sample, y, x, channel]; ``geometry`` rows: stride, padding, dilation."""
-    height, width = source[1], source[2]
-    outputs = kernel.shape[3]
+    active: Array, shape: tuple[int, ...], kernel: Array, geometry: Array, phases: Array,
+    runs: Array, charge: Array,
+) -> None:  # fmt: skip
+    height, width, out_y, out_x, per_group, stride_y, stride_x, pad_y, pad_x, dilation = geometry
+    _, kernel_y, kernel_x, outputs = shape
     for sample in range(active.shape[0]):
+        row = charge[sample]
         for i in range(active.shape[1]):
             value = active[sample, i]
             if value == 0:
                 continue
             channel = i // (height * width)
-            first = (channel // per_group) * outputs
-            at_y = (i // width) % height + geometry[1, 0]
-            at_x = i % width + geometry[1, 1]
-            for a in range(kernel.shape[1]):
-                y = at_y - a * geometry[2, 0]
-                if y < 0 or y % geometry[0, 0] != 0 or y // geometry[0, 0] >= charge.shape[1]:
+            group = channel // per_group
+            base, phase = divmod(i % width + pad_x, stride_x)
+            for a in range(kernel_y):
+                y, rest = divmod((i // width) % height + pad_y - a * dilation, stride_y)
+                if rest != 0 or y < 0 or y >= out_y:
                     continue
-                y //= geometry[0, 0]
-                for b in range(kernel.shape[2]):
-                    x = at_x - b * geometry[2, 1]
-                    if x < 0 or x % geometry[0, 1] != 0 or x // geometry[0, 1] >= charge.shape[2]:
+                for k in range(phases[phase], phases[phase + 1]):
+                    first, length, offset = runs[k]
+                    x = base + offset
+                    low, high = max(0, -x), min(length, out_x - x)
+                    if high <= low:
                         continue
-                    x //= geometry[0, 1]
-                    for o in range(outputs):
-                        charge[sample, y, x, first + o] += value * kernel[channel, a, b, o]
+                    here = ((group * out_y + y) * out_x + x + low) * outputs
+                    there = ((channel * kernel_y + a) * kernel_x + first + low) * outputs
+                    count = (high - low) * outputs
+                    target, weight = row[here : here + count], kernel[there : there + count]
+                    for j in range(count):
+                        target[j] += value * weight[j]

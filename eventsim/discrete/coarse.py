@@ -34,8 +34,8 @@ mcculloch_pitts      0         1          1
 ``lif``, ``if``, ``mcculloch_pitts``
     Cells without refractory period: with leak, without leak, without memory.
 
-At ``v == v0`` there is no spike. The author's step function gives 0.5 there; see
-``docs`` of the package for why a sum of trained weights does not meet that case.
+At ``v == v0`` there is no spike, whatever ``fires_at_equality`` says of the continuous neuron.
+The author's step function gives 0.5 there, which a sum of trained weights does not meet.
 
 Source: arXiv:2007.06176 and the author's package ``spikingtorch`` (the rules as facts).
 """
@@ -190,6 +190,7 @@ class Cell:
         _advance(v, s, charge, self._bias, *self._factors, self._threshold)
 
 
+#: Update rule -> what makes the cell of a population; the lines of the registry.
 CELLS: dict[str, Callable[[Population, str, float, Any], Cell]] = dict.fromkeys(_FACTORS, Cell)
 
 

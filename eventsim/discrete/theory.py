@@ -34,12 +34,8 @@ from eventsim import checks
 __all__ = [
     "Coefficients",
     "coefficients",
-    "continuous_rate",
-    "drive_for_period",
     "mean_after_spike",
     "mean_after_step",
-    "steady_period",
-    "steady_rate",
     "variance_after_spike",
     "variance_after_step",
 ]
@@ -245,152 +241,6 @@ def variance_after_spike(x: ArrayLike, x2: ArrayLike, tau: ArrayLike) -> Float:
     return np.asarray(half.c * x2 + (x**2 - x2) * pair - (c * x) ** 2)
 
 
-def drive_for_period(period: int, tau: float, v0: float = 1.0) -> float:
-    r"""Charge per step above which the coarse neuron fires every ``period`` steps or faster.
-
-    After a spike the potentials under a constant charge ``x`` are
-
-    .. math:: v_k = x \, (\tau - (\tau - c) a^{k-1}), \qquad k = 1, 2, \ldots
-
-    so the neuron fires at the first ``k`` with :math:`v_k > v_0`: the rate is a staircase
-    1, 1/2, 1/3, ... whose edges are :math:`x_k = v_0 / (\tau - (\tau - c) a^{k-1})`.
-
-    Parameters
-    ----------
-    period : int
-        Steps from spike to spike, >= 1.
-    tau : float
-        Membrane time constant in steps, > 0; may be ``inf``.
-    v0 : float
-        Threshold above rest, > 0.
-
-    Returns
-    -------
-    float
-        Charge per step, in the unit of ``v0``.
-
-    Examples
-    --------
-    A neuron with tau = 4 fires in every step only above 2.17 thresholds a step:
-
-    >>> round(drive_for_period(1, 4.0), 3)
-    2.17
-    >>> round(drive_for_period(2, 4.0), 3)
-    0.804
-
-    Notes
-    -----
-    The recurrence is that of arXiv:2007.06176; the staircase is its closed form.
-    """
-    if isinstance(period, bool) or not isinstance(period, int | np.integer) or period < 1:
-        raise checks.fail("drive_for_period", "period", "an int >= 1", period)
-    return _threshold(v0) / _potential_per_charge(int(period), _one_tau(tau))
-
-
-def steady_period(x: float, tau: float, v0: float = 1.0) -> float:
-    """Steps from spike to spike of the coarse neuron under the charge ``x`` in every step.
-
-    Parameters
-    ----------
-    x : float
-        Charge per step, in the unit of ``v0``.
-    tau : float
-        Membrane time constant in steps, > 0; may be ``inf``.
-    v0 : float
-        Threshold above rest, > 0.
-
-    Returns
-    -------
-    float
-        A whole number of steps, or ``inf`` for a neuron that stays silent.
-
-    Examples
-    --------
-    >>> steady_period(1.0, 4.0), steady_period(3.0, 4.0), steady_period(0.2, 4.0)
-    (2.0, 1.0, inf)
-
-    Notes
-    -----
-    See :func:`drive_for_period`.
-    """
-    x, tau, v0 = float(_finite("x", x)), _one_tau(tau), _threshold(v0)
-    if x <= 0.0 or (math.isfinite(tau) and tau * x <= v0):
-        return math.inf
-    if math.isinf(tau):
-        guess = v0 / x + 0.5
-    else:
-        c = float(coefficients(tau).c)
-        guess = 1.0 - tau * math.log((tau - v0 / x) / (tau - c)) if v0 / x > c else 1.0
-    # The closed form finds the neighbourhood; the recurrence's own comparison decides.
-    period = max(1, math.floor(guess) - 1)
-    while not x * _potential_per_charge(period, tau) > v0:
-        if math.isfinite(tau) and math.exp(-(period - 1) / tau) == 0.0:
-            return math.inf
-        period += 1
-    return float(period)
-
-
-def steady_rate(x: float, tau: float, v0: float = 1.0) -> float:
-    """Spikes per step of the coarse neuron under the charge ``x`` in every step.
-
-    Parameters and errors are those of :func:`steady_period`, whose inverse this is.
-
-    Examples
-    --------
-    >>> [steady_rate(x, 4.0) for x in (0.2, 0.5, 1.0, 2.0, 3.0)]
-    [0.0, 0.25, 0.5, 0.5, 1.0]
-    """
-    return 1.0 / steady_period(x, tau, v0)
-
-
-def continuous_rate(x: float, tau: float, v0: float = 1.0) -> float:
-    r"""Spikes per step of the continuous neuron under the same charge, evenly spread.
-
-    .. math:: f = \left(1 + \tau \ln \frac{\tau x}{\tau x - v_0}\right)^{-1}
-
-    Parameters
-    ----------
-    x : float
-        Charge per step, in the unit of ``v0``; the drive pulls towards ``tau x``.
-    tau : float
-        Membrane time constant in steps, > 0; may be ``inf``.
-    v0 : float
-        Threshold above rest, > 0.
-
-    Returns
-    -------
-    float
-        Rate with a refractory period of one step; always below 1.
-
-    Examples
-    --------
-    >>> [round(continuous_rate(x, 4.0), 3) for x in (0.2, 0.5, 1.0, 2.0, 3.0)]
-    [0.0, 0.265, 0.465, 0.652, 0.742]
-
-    Notes
-    -----
-    The textbook rate of a leaky integrate-and-fire neuron, e.g. Gerstner, Kistler, Naud and
-    Paninski, "Neuronal Dynamics", section 1.3.
-    """
-    x, tau, v0 = float(_finite("x", x)), _one_tau(tau), _threshold(v0)
-    if x <= 0.0:
-        return 0.0
-    if math.isinf(tau):
-        return 1.0 / (1.0 + v0 / x)
-    if tau * x <= v0:
-        return 0.0
-    return 1.0 / (1.0 - tau * math.log1p(-v0 / (tau * x)))
-
-
-def _potential_per_charge(k: int, tau: float) -> float:
-    """Potential ``k`` steps after a spike for a charge of 1 per step."""
-    a, b, c = (float(value) for value in coefficients(tau))
-    if math.isinf(tau):
-        return c + (k - 1)
-    # b (1 - a^(k-1)) / (1 - a) + c a^(k-1), with 1 - a = b / tau written without cancellation
-    return -tau * math.expm1(-(k - 1) / tau) + c * math.exp(-(k - 1) / tau)
-
-
 def _positive(field: str, value: ArrayLike) -> Float:
     array = np.asarray(checks.real_array("coarse theory", field, value), dtype=np.float64)
     if not (array > 0).all():
@@ -402,17 +252,3 @@ def _finite(field: str, value: Any) -> Float:
     array = np.asarray(checks.real_array("coarse theory", field, value), dtype=np.float64)
     checks.finite("coarse theory", field, array)
     return array
-
-
-def _one_tau(value: float) -> float:
-    array = _positive("tau", value)
-    if array.ndim:
-        raise checks.fail("coarse theory", "tau", "one number", f"shape {array.shape}")
-    return float(array)
-
-
-def _threshold(value: float) -> float:
-    v0 = checks.scalar("coarse theory", "v0", value)
-    if v0 <= 0.0:
-        raise checks.fail("coarse theory", "v0", "a number > 0", v0)
-    return v0

@@ -8,6 +8,7 @@ cut into chunks that threads work on, and the chunks change no bit of any result
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from eventsim.discrete.coarse import STEP_TOLERANCE
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
 from eventsim.network import Network
+from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population
 from eventsim.projections import Projection
 
@@ -78,8 +80,13 @@ class Twin:
             raise checks.fail(
                 "Discretization", "variants", f"names among {[p.name for p in neurons]}", unknown
             )
+        analog = set(net.inputs) if disc.encoder == "constant" else set()
         self._arrivals: dict[str, list[_Arrival]] = {p.name: [] for p in net.populations}
         for projection in net.projections:
+            if isinstance(projection, MaxPool2d) and projection.source in analog:
+                raise UnsupportedNetwork(
+                    f"{projection.where}: source: expected spikes, got an analog image"
+                )
             steps = _whole_steps(projection, disc.dt)
             self._arrivals[projection.target].append(
                 _Arrival(projection.source, steps, link(net, projection, self.dtype))
@@ -148,7 +155,9 @@ class Twin:
                     self._cells[name].advance(v, active, charge)
                 else:
                     v = active = charge
-                past[name] = [*past[name], active.copy()][-1 - depth[name] :]
+                # advance() reuses its arrays, so what is read in later steps is copied
+                kept = active.copy() if depth[name] else active
+                past[name] = [*past[name], kept][-1 - depth[name] :]
                 if name in out:
                     out[name][:, step] = {"spikes": active, "drive": charge, "potential": v}[record]
 
@@ -169,7 +178,7 @@ class Twin:
         arrays = {}
         for name, values in x.items():
             field = "x" if len(x) == 1 else f"x[{name!r}]"
-            check = _analog if constant else _binary
+            check = _analog if constant else _spikes
             arrays[name] = check(field, values, self.net[name].n).astype(self.dtype)
             if constant:
                 arrays[name] *= self.disc.encoder_scale
@@ -190,10 +199,8 @@ class Twin:
 def check_threads(threads: int | None) -> int:
     """Number of threads to use; None means all cores."""
     if threads is None:
-        return max(1, os.cpu_count() or 1)
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-        raise checks.fail(WHERE, "threads", "an int >= 1 or None", threads)
-    return int(threads)
+        return os.cpu_count() or 1
+    return checks.whole(WHERE, "threads", threads, 1)
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
@@ -218,26 +225,19 @@ def _whole_steps(projection: Projection, dt: float) -> int:
     return int(steps[0]) if steps.size else 0
 
 
-def _array(field: str, values: Any, leading: str, n: int) -> Array:
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub":
-        raise InvalidType(f"{WHERE}: {field}: expected numbers, got dtype {array.dtype}")
+def _flat(field: str, array: Array, leading: str, n: int) -> Array:
+    """The array with all axes behind the leading ones made one, of length n."""
     lead = leading.count(",")
-    if array.ndim <= lead or int(np.prod(array.shape[lead:])) != n or 0 in array.shape:
+    if array.ndim <= lead or math.prod(array.shape[lead:]) != n or 0 in array.shape:
         raise checks.fail(WHERE, field, f"shape [{leading} {n}]", f"shape {array.shape}")
     return array.reshape(*array.shape[:lead], n)
 
 
-def _binary(field: str, values: Any, n: int) -> Array:
-    array = _array(field, values, "sample, step,", n)
-    bad = (array != 0) & (array != 1)
-    if bad.any():
-        index = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise checks.fail(WHERE, f"{field}{list(index)}", "0 or 1", array[index])
-    return array
+def _spikes(field: str, values: Any, n: int) -> Array:
+    return _flat(field, checks.binary(WHERE, field, values), "sample, step,", n)
 
 
 def _analog(field: str, values: Any, n: int) -> Array:
-    array = _array(field, values, "sample,", n)
+    array = _flat(field, checks.real_array(WHERE, field, values), "sample,", n)
     checks.finite(WHERE, field, array)
     return array
