@@ -30,7 +30,7 @@ from numba.core import event
 __all__ = ["CompileWatch", "cache_folder", "njit", "pending_compilation"]
 
 #: Sources above every kernel: they call kernels but no kernel can depend on them.
-TOP_LAYERS = ("__main__.py", "cli.py", "plot.py", "report")
+TOP_LAYERS = ("__main__", "cli", "plot", "report")
 
 #: So many cache folders of other versions are kept beside the current one.
 KEPT_FOLDERS = 8
@@ -44,7 +44,7 @@ def _cache_key() -> str:
         digest.update(name.encode() + b"\0")
     for path in sorted(root.rglob("*.py")):
         relative = path.relative_to(root)
-        if relative.parts[0] not in TOP_LAYERS:
+        if Path(relative.parts[0]).stem not in TOP_LAYERS:
             digest.update(relative.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
