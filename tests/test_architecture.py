@@ -26,8 +26,9 @@ PACKAGE = ROOT / "eventsim"
 #: Modules and subpackages, from the lowest layer to the highest.
 LAYERS = (
     ("errors", "jit"),
-    ("checks", "resources", "provenance"),
+    ("checks", "resources", "workers"),
     ("populations", "projections", "pooling", "network", "discretization", "recording"),
+    ("inputs", "provenance"),
     ("dynamics", "trace"),
     ("engine",),
     ("simulate", "session", "discrete"),

@@ -57,10 +57,27 @@ def test_options_that_reorder_sums_are_refused(option):
 
 
 def test_the_user_chooses_where_the_cache_lies(tmp_path):
-    code = "import eventsim.jit as j; print(j.cache_folder())"
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == str(tmp_path / jit.cache_folder().name)
+    code = "import eventsim.jit as j; print(j.cache_folder().parent)"
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == str(tmp_path)
     in_xdg = run(code, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path))
-    assert in_xdg == str(tmp_path / "eventsim" / jit.cache_folder().name)
+    assert in_xdg == str(tmp_path / "eventsim")
+
+
+def test_the_folder_is_named_by_sources_and_versions(tmp_path, monkeypatch):
+    package = tmp_path / "eventsim"
+    package.mkdir()
+    kernel, command = package / "engine.py", package / "cli.py"
+    for path in (kernel, command):
+        path.write_text("a = 1")
+    monkeypatch.setattr(jit, "__file__", str(package / "jit.py"))
+    first = jit._cache_key()
+    command.write_text("a = 2")
+    assert jit._cache_key() == first
+    kernel.write_text("a = 2")
+    second = jit._cache_key()
+    assert second != first
+    monkeypatch.setattr(jit, "version", lambda name: "another")
+    assert jit._cache_key() not in (first, second)
 
 
 def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path):
@@ -76,10 +93,11 @@ def test_old_folders_are_removed(tmp_path):
         old.mkdir()
         os.utime(old, (number, number))
     (tmp_path / "of-others").mkdir()
-    run("import eventsim.jit", NUMBA_CACHE_DIR=str(tmp_path))
+    code = "import eventsim.jit as j; print(j.cache_folder().name)"
+    current = run(code, NUMBA_CACHE_DIR=str(tmp_path))
     left = sorted(path.name for path in tmp_path.iterdir())
     kept = [f"kernels-{number:02d}" for number in range(5, jit.KEPT_FOLDERS + 5)]
-    assert left == sorted([*kept, "of-others", jit.cache_folder().name])
+    assert left == sorted([*kept, "of-others", current])
 
 
 def test_compilation_is_announced_once_and_timed():
