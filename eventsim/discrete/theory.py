@@ -43,9 +43,9 @@ __all__ = [
 Float = NDArray[np.float64]
 
 # Below this 1/tau, c comes from its series: tau (1 - b) subtracts two nearly equal numbers.
-# Twelve terms leave less than 1e-17 of the value there.
-_SERIES_BELOW = 0.5
-_SERIES_TERMS = 12
+# Twenty terms leave less than 1e-20 there.
+_SERIES_BELOW = 1.0
+_SERIES_TERMS = 20
 
 
 class Coefficients(NamedTuple):

@@ -140,13 +140,14 @@ class Twin:
         for arrivals in self._arrivals.values():
             for arrival in arrivals:
                 depth[arrival.source] = max(depth[arrival.source], arrival.steps)
-        past: dict[str, list[Array]] = {name: [] for name in self.net.order}
+        past: dict[tuple[str, int], Array] = {}
         for step in range(steps):
             for name in self.net.order:
                 charge = np.zeros((samples, self.net[name].n), self.dtype)
                 for source, delay, connection in self._arrivals[name]:
                     if delay <= step:
-                        connection.add(past[source][-1 - delay], charge)
+                        slot = (step - delay) % (depth[source] + 1)
+                        connection.add(past[source, slot], charge)
                 if name in inputs:
                     given = inputs[name]
                     charge += given if given.ndim == 2 else given[:, step]
@@ -156,8 +157,7 @@ class Twin:
                 else:
                     v = active = charge
                 # advance() reuses its arrays, so what is read in later steps is copied
-                kept = active.copy() if depth[name] else active
-                past[name] = [*past[name], kept][-1 - depth[name] :]
+                past[name, step % (depth[name] + 1)] = active.copy() if depth[name] else active
                 if name in out:
                     out[name][:, step] = {"spikes": active, "drive": charge, "potential": v}[record]
 
