@@ -169,10 +169,10 @@ class Neuron(Unit):
         self.t = self.crossing = t
 
     def offset_error(self) -> float:
-        """Error of measuring from the resting potential, none where that is zero."""
+        """What is lost by measuring from the resting potential instead of from zero."""
         if self.leak == 0.0 or self.threshold == INF:
             return 0.0
-        return ULP * (abs(self.leak) + abs(self.threshold) + abs(self.v_reset))
+        return sum(rounding(v, -self.leak) for v in (self.threshold, self.v_reset, self.v))
 
     def drive(self) -> float:
         """dv/dt without the leak."""
