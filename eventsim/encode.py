@@ -10,7 +10,6 @@ flattened. Spikes in steps are uint8 arrays [sample, step, n] of 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
-Seed = int | Sequence[int]
+Seed = int | tuple[int, ...] | list[int]
 
 # Independent streams of one seed: which pixels spike, and when within the step.
 _ENCODE, _JITTER = 0, 1
@@ -58,7 +57,7 @@ def bernoulli(
         Number of steps, >= 1. A longer train begins with the shorter one of the same seed.
     scale : float
         Factor on the pixels, > 0.
-    seed : int or sequence of int
+    seed : int or tuple of int
         Seed, >= 0.
     sample_ids : array of int [sample], optional
         Ids that key the samples' generators. Default 0, 1, 2, ...
@@ -74,8 +73,8 @@ def bernoulli(
 
     Examples
     --------
-    >>> bernoulli([[0.0, 0.5, 1.0]], steps=4)[0].tolist()
-    [[0, 0, 1], [0, 0, 1], [0, 1, 1], [0, 1, 1]]
+    >>> bernoulli([[0.0, 0.5, 1.0]], steps=4, seed=1)[0].tolist()
+    [[0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 1, 1]]
     >>> whole = bernoulli([[0.5], [0.5]], 8)
     >>> bool((bernoulli([[0.5]], 8, sample_ids=[1])[0] == whole[1]).all())
     True
@@ -267,7 +266,7 @@ def to_spike_trains(
         Length of a step in seconds, > 0.
     jitter : float
         Part of the step over which arrivals spread, 0 to 1. 0: at ``k dt`` exactly.
-    seed : int or sequence of int
+    seed : int or tuple of int
         Seed, >= 0.
     sample_ids : array of int [sample], optional
         Ids that key the samples' generators. Default 0, 1, 2, ...
@@ -387,13 +386,15 @@ def _sample_ids(where: str, sample_ids: ArrayLike | None, samples: int) -> Array
 
 def _generators(where: str, seed: Seed, ids: Array, stream: int) -> list[np.random.Generator]:
     """One generator for each sample, keyed by seed, stream and sample id."""
-    parts = [seed] if isinstance(seed, int | np.integer) else list(seed)
-    if not parts or not all(
-        isinstance(s, int | np.integer) and not isinstance(s, bool) and s >= 0 for s in parts
-    ):
-        raise checks.fail(where, "seed", "an int >= 0 or a sequence of them", repr(seed))
-    entropy = [int(s) for s in parts]
+    parts = seed if isinstance(seed, tuple | list) else [seed]
+    # SeedSequence ignores trailing zeros; the count keeps (1,) and (1, 0) apart.
+    entropy = [len(parts), *(checks.whole(where, "seed", part, 0) for part in parts)]
+    if not parts:
+        raise checks.fail(where, "seed", "an int >= 0 or a tuple of them", seed)
     return [
-        np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(stream, int(k))))
+        # PCG64 by name: default_rng may come to mean another generator in a later numpy
+        np.random.Generator(
+            np.random.PCG64(np.random.SeedSequence(entropy, spawn_key=(stream, int(k))))
+        )
         for k in ids
     ]

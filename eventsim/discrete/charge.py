@@ -127,7 +127,8 @@ class _ConvLink:
 def _column_runs(size: int, stride: int, dilation: int) -> tuple[Array, Array, Array]:
     """Sorted kernel columns; run numbers of each phase; runs (first column, length, target)."""
     columns: list[int] = []
-    phases, runs = [0], []
+    phases = [0]
+    runs: list[list[int]] = []
     for phase in range(stride):
         for b in reversed(range(size)):
             if (b * dilation - phase) % stride == 0:
