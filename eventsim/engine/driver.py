@@ -1,0 +1,200 @@
+"""Drives the queue kernel in pieces: inputs in, spikes and traces out, reasons for stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.engine.compiled import compile_network
+from eventsim.engine.queue import GROW, PAUSED, REACHED, run, start
+from eventsim.engine.state import (
+    BLAMED,
+    EVENTS,
+    FED,
+    FEED,
+    N_LOG,
+    N_TRACE,
+    STEP,
+    STEPPED,
+    WORK,
+    State,
+    copy_state,
+    grow,
+    new_state,
+)
+from eventsim.network import Network
+from eventsim.populations import Population
+from eventsim.recording import SpikeTrain
+from eventsim.trace import Trace
+
+__all__ = ["QueueRun", "current_rows"]
+
+#: Work between two returns to Python: some 50 ms, so that Ctrl-C and progress feel immediate.
+WORK_PER_CALL = 2_000_000
+
+
+def current_rows(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> NDArray[np.void]:
+    """Steps of all populations as records (time, global unit, value) by (time, unit)."""
+    offset = compile_network(net).populations["offset"]
+    names = [p.name for p in net.populations]
+    rows = np.zeros(sum(len(steps) for steps in currents.values()), dtype=STEP)
+    begin = 0
+    for name, steps in currents.items():
+        part = rows[begin : begin + len(steps)]
+        part["time"], part["value"] = steps[:, 0], steps[:, 2]
+        part["unit"] = steps[:, 1].astype(np.int64) + offset[names.index(name)]
+        begin += len(steps)
+    return np.sort(rows, order=("time", "unit"))
+
+
+#: State, input spikes and steps that wait, time reached, reason to stop.
+Snapshot = tuple[State, NDArray[np.void], NDArray[np.void], float, str]
+
+
+class QueueRun:
+    """One run of the queue engine that can be fed and advanced piece by piece."""
+
+    def __init__(
+        self,
+        net: Network,
+        t_start: float,
+        *,
+        log: bool = True,
+        record_v: Mapping[str, NDArray[np.int64]] | None = None,
+        currents: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> None:
+        self.net = net
+        self.t_start = self.t_reached = t_start
+        self.stop_reason = "reached t_stop"
+        self._arrays = compile_network(net)
+        self._offset = np.append(self._arrays.populations["offset"], self._arrays.units.size)
+        self._record_v = dict(record_v or {})
+        names = [p.name for p in net.populations]
+        traced = [self._offset[names.index(k)] + v for k, v in self._record_v.items()]
+        self._state = new_state(
+            self._arrays, t_start, log=log,
+            traced=np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *traced])),
+        )
+        self._feed = np.zeros(0, dtype=FEED)
+        self._steps = current_rows(net, currents or {})
+        start(self._arrays, self._state, t_start)
+
+    def feed(self, inputs: Mapping[str, SpikeTrain]) -> None:
+        """Add input spikes to those that still wait."""
+        names = [p.name for p in self.net.populations]
+        parts = [self._feed[self._state.control[FED] :]]
+        for name, train in inputs.items():
+            part = np.zeros(len(train), dtype=FEED)
+            part["time"] = train.times
+            part["unit"] = train.senders + self._offset[names.index(name)]
+            parts.append(part)
+        self._feed = np.sort(np.concatenate(parts), order=("time", "unit"))
+        self._state.control[FED] = 0
+
+    def step_currents(self, currents: Mapping[str, NDArray[np.float64]]) -> None:
+        """Add steps of currents to those that still wait."""
+        waiting = self._steps[self._state.control[STEPPED] :]
+        both = np.concatenate([waiting, current_rows(self.net, currents)])
+        self._steps = np.sort(both, order=("time", "unit"))
+        self._state.control[STEPPED] = 0
+
+    def advance(
+        self, t_stop: float, max_events: int, interrupted: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Handle every instant before ``t_stop``; False when the run had to stop early."""
+        while True:
+            target = min(int(self._state.control[WORK]) + WORK_PER_CALL, max_events)
+            reason = run(
+                self._arrays, self._state, self._feed, self._steps, t_stop, target
+            )
+            if reason == REACHED:
+                self.t_reached = t_stop
+                return True
+            if reason == GROW:
+                self._state = grow(self._arrays, self._state)
+            elif reason == PAUSED:
+                if self._state.control[WORK] >= max_events:
+                    return self._stop(self._runaway(max_events))
+                if interrupted():
+                    return self._stop("interrupted")
+            else:
+                return self._stop(self._stuck())
+
+    def _stop(self, reason: str) -> bool:
+        self.t_reached = float(self._state.clock[0])
+        self.stop_reason = f"{reason}, at t = {self.t_reached:g} s"
+        return False
+
+    def _runaway(self, max_events: int) -> str:
+        totals = {name: int(c.sum()) for name, c in self.counts().items()}
+        name = max((n for n in totals if n not in self.net.inputs), key=totals.__getitem__)
+        return (
+            f"max_events = {max_events:,} used up; population {name!r} spiked most, "
+            f"{totals[name]:,} times"
+        )
+
+    def _stuck(self) -> str:
+        unit = int(self._state.control[BLAMED])
+        k = int(np.searchsorted(self._offset, unit, side="right")) - 1
+        name = self.net.populations[k].name
+        return (
+            f"neuron {unit - self._offset[k]} of population {name!r} fires faster than "
+            "float64 time can resolve"
+        )
+
+    @property
+    def n_events(self) -> int:
+        """Synaptic arrivals so far."""
+        return int(self._state.control[EVENTS])
+
+    def counts(self) -> dict[str, NDArray[np.int64]]:
+        """Spikes of each unit so far."""
+        return {
+            p.name: self._state.units["count"][self._offset[k] : self._offset[k + 1]].copy()
+            for k, p in enumerate(self.net.populations)
+        }
+
+    def spikes(self) -> dict[str, SpikeTrain]:
+        """Recorded spikes so far, by population, sorted by (time, sender)."""
+        log = self._state.log[: self._state.control[N_LOG]]
+        log = np.repeat(log, log["times"])
+        population = np.searchsorted(self._offset, log["unit"], side="right") - 1
+        trains = {}
+        for k, p in enumerate(self.net.populations):
+            mine = log[population == k]
+            order = np.lexsort((mine["unit"], mine["time"]))
+            trains[p.name] = SpikeTrain.trusted(
+                mine["time"][order], mine["unit"][order] - self._offset[k]
+            )
+        return trains
+
+    def traces(self) -> dict[str, Trace]:
+        """Traces of the neurons of ``record_v``."""
+        rows = self._state.trace[: self._state.control[N_TRACE]]
+        columns = np.column_stack([rows[f] for f in ("time", "x", "drive", "ref_until")])
+        names = [p.name for p in self.net.populations]
+        traces = {}
+        for name, neurons in self._record_v.items():
+            population, offset = self.net[name], self._offset[names.index(name)]
+            assert isinstance(population, Population)
+            traces[name] = Trace(
+                neurons,
+                [columns[rows["unit"] == offset + i] for i in neurons],
+                *(population.array(f)[neurons] for f in ("tau_mem", "v_leak", "v_threshold")),
+                self.t_start,
+                self.t_reached,
+            )
+        return traces
+
+    def snapshot(self) -> Snapshot:
+        """Everything that a later :meth:`restore` needs."""
+        return (
+            copy_state(self._state), self._feed, self._steps, self.t_reached, self.stop_reason
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of this run."""
+        state, self._feed, self._steps, self.t_reached, self.stop_reason = snapshot
+        self._state = copy_state(state)

@@ -1,0 +1,115 @@
+"""What happens to one neuron of the queue engine: advance, receive, test, reset, predict.
+
+A neuron's state is advanced only when something reaches it. All functions take the record of the
+unit (:data:`eventsim.engine.compiled.UNIT`); the mathematics is that of
+:mod:`eventsim.dynamics.lif`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eventsim.dynamics.lif import advance, rises_above, time_to
+from eventsim.jit import njit
+
+__all__ = ["drive_of", "fires", "move_to", "next_event", "receive", "reset"]
+
+#: More spikes of one neuron in one instant than this are taken for endless.
+MAX_REPEATS = 1_000_000
+
+
+@njit
+def drive_of(u):
+    """Drive of a unit in volts per second."""
+    return u.current + (u.pulse + u.pulse_low)
+
+
+@njit
+def move_to(u, now):
+    """Bring a neuron's potential to ``now``."""
+    start = max(u.t_last, min(u.ref_until, now))
+    if start < now:
+        drive = drive_of(u)
+        moved = advance(u.x, drive, now - start, u.tau)
+        if u.x < u.theta and moved >= u.theta and not rises_above(drive, u.tau, u.theta):
+            # Rounding must not carry a potential over a threshold that it only approaches.
+            moved = np.nextafter(u.theta, -np.inf)
+        u.x = moved
+    u.t_last = now
+
+
+@njit
+def _add_pulse(u, amount):
+    """Two-sum: what rounding takes from the sum of pulses is kept beside it."""
+    total = u.pulse + amount
+    back = total - u.pulse
+    u.pulse_low += (u.pulse - (total - back)) + (amount - back)
+    u.pulse = total
+
+
+@njit
+def receive(u, weight, spread, kind, times):
+    """A delta, the begin of a pulse, or (kind 1) its end; ``times`` of them."""
+    if spread == 0.0:
+        for _ in range(times):
+            u.acc += weight
+    elif kind == 0:
+        for _ in range(times):
+            _add_pulse(u, weight / spread)
+        u.active += times
+    else:
+        u.active -= times
+        if u.active == 0:
+            u.pulse = 0.0
+            u.pulse_low = 0.0
+        else:
+            for _ in range(times):
+                _add_pulse(u, -(weight / spread))
+
+
+@njit
+def next_event(u, now):
+    """Time of the neuron's own next event: a crossing, or a test at the end of refractoriness."""
+    start = now
+    if u.ref_until > now:
+        start = u.ref_until
+        if u.x >= u.theta:
+            return start
+    elif u.x >= u.theta:
+        return np.inf
+    drive = drive_of(u)
+    if not rises_above(drive, u.tau, u.theta):
+        return np.inf
+    return start + time_to(u.x, drive, u.tau, u.theta)
+
+
+@njit
+def fires(u, x):
+    """The one test of an instant, for the potential ``x``.
+
+    A strict neuron that stands exactly at threshold fires when its drive carries it above.
+    """
+    if x > u.theta:
+        return True
+    if x < u.theta:
+        return False
+    return u.inclusive or rises_above(drive_of(u), u.tau, u.theta)
+
+
+@njit
+def reset(u, now):
+    """Reset after a spike; returns the number of spikes of this instant, 0 when endless."""
+    times = 1
+    if not u.subtract:
+        u.x = u.reset
+    else:
+        step = u.theta - u.reset
+        u.x -= step
+        while u.multi and fires(u, u.x):
+            if u.x - step == u.x or times == MAX_REPEATS:
+                return 0
+            u.x -= step
+            times += 1
+    if u.t_ref > 0.0:
+        u.ref_until = now + u.t_ref
+    return times

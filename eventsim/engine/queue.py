@@ -1,0 +1,277 @@
+"""The general engine: a priority queue of events, for any network.
+
+Time goes from instant to instant. The next instant is the earliest among the neurons' own next
+events (an indexed heap), deliveries under way (a heap of rows, not of synapses), input spikes and
+steps of currents. In an instant, populations are visited in topological order of the zero-delay
+projections. Each sums what arrives, in network order and by ascending source, then tests every
+neuron that was touched, once. Neurons that are not touched cost nothing: their state is advanced
+when it is needed.
+
+A neuron's own next event is exact: its potential is monotone until something arrives
+(:mod:`eventsim.dynamics.lif`), so one comparison tells whether it crosses, one logarithm when.
+
+The kernel returns to Python between instants, after a number of synaptic events, so that progress,
+budgets and Ctrl-C are handled there. All its state lies in arrays, so a run in pieces is the same
+computation as a run in one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eventsim.engine.compiled import EVERY_SPIKE, FIRST_SPIKE, LEADER, NEURONS, RELAY
+from eventsim.engine.deliver import count, deliver, emit, sort_arrivals, touch
+from eventsim.engine.heap import index_move, pending_pop
+from eventsim.engine.neurons import drive_of, fires, next_event, reset
+from eventsim.engine.state import (
+    BLAMED,
+    FED,
+    INSTANT,
+    N_ARRIVALS,
+    N_INDEX,
+    N_LOG,
+    N_PENDING,
+    N_TRACE,
+    STEPPED,
+    WORK,
+    room,
+)
+from eventsim.jit import njit
+
+__all__ = ["GROW", "PAUSED", "REACHED", "STUCK", "run", "start"]
+
+#: Why the kernel returned: all instants before t_stop are done, its share of work is used up, a
+#: buffer needs to grow, or a neuron fires faster than float64 time can resolve.
+REACHED, PAUSED, GROW, STUCK = range(4)
+
+_room = njit(room)
+
+
+@njit
+def _record(trace, control, u, unit, now):
+    entry = trace[control[N_TRACE]]
+    entry.time = now
+    entry.unit = unit
+    entry.x = u.x
+    entry.drive = drive_of(u)
+    entry.ref_until = u.ref_until
+    control[N_TRACE] += 1
+
+
+@njit
+def _test(u, instant, now):
+    """Add what arrived and test once; number of spikes, -1 when endless."""
+    if u.ref_until > now:
+        return 0
+    if u.crossed == instant and u.x < u.theta:
+        u.x = u.theta
+    u.x += u.acc
+    if not fires(u, u.x):
+        return 0
+    times = reset(u, now)
+    return times if times > 0 else -1
+
+
+@njit
+def _visit_relay(net, state, population, now, n_order):
+    """Max pooling: decide for each window that was reached whether one spike passes."""
+    links, tables, units = net.links, net.tables, state.units
+    rule, heard_at = population.rule, population.heard_at
+    instant = state.control[INSTANT]
+    for i in range(n_order):
+        entry = state.arrivals[state.order[i]]
+        link = links[entry.link]
+        row = link.row_at + entry.source
+        state.heard[heard_at + entry.source] += entry.times
+        for k in range(tables.indptr[row], tables.indptr[row + 1]):
+            u = units[link.first_unit + tables.post[link.post_at + k]]
+            u.best = max(u.best, state.heard[heard_at + entry.source])
+    n_touched = 0
+    for i in range(n_order):
+        entry = state.arrivals[state.order[i]]
+        link = links[entry.link]
+        row = link.row_at + entry.source
+        count(state.control, entry, tables.indptr[row + 1] - tables.indptr[row])
+        for k in range(tables.indptr[row], tables.indptr[row + 1]):
+            unit = link.first_unit + tables.post[link.post_at + k]
+            u = units[unit]
+            passes = (
+                rule == EVERY_SPIKE
+                or (rule == FIRST_SPIKE and now >= u.ref_until)
+                or (rule == LEADER and state.heard[heard_at + entry.source] >= u.best)
+            )
+            if passes and u.mark != instant:
+                u.mark = instant
+                state.touched[n_touched] = unit
+                n_touched += 1
+    return n_touched
+
+
+@njit
+def _visit_neurons(net, state, population, now, n_due, steps, n_order):
+    """Bring what is due, what is reached and what is stepped to ``now``; their number."""
+    units, control = state.units, state.control
+    instant, n_touched = control[INSTANT], 0
+    for i in range(n_due):
+        unit = state.due[i]
+        if population.offset <= unit < population.stop:
+            n_touched = touch(units, unit, now, instant, state.touched, n_touched)
+            units[unit].crossed = instant
+    for i in range(n_order):
+        entry = state.arrivals[state.order[i]]
+        n_touched = deliver(
+            units, net.links[entry.link], net.tables, state.pending, control, entry, now,
+            state.touched, n_touched,
+        )
+    for i in range(control[STEPPED], steps.size):
+        if steps[i].time != now:
+            break
+        unit = steps[i].unit
+        if population.offset <= unit < population.stop:
+            n_touched = touch(units, unit, now, instant, state.touched, n_touched)
+            u = units[unit]
+            u.current = u.bias + u.gain * steps[i].value
+    return n_touched
+
+
+@njit
+def _visit(net, state, which, now, n_due, steps):
+    """One population in one instant: gather, test each touched neuron once, predict anew."""
+    units, control, population = state.units, state.control, state.populations[which]
+    n_order = sort_arrivals(net.links, state.arrivals, control[N_ARRIVALS], state.order, which)
+    relay = population.kind == RELAY
+    if relay:
+        n_touched = _visit_relay(net, state, population, now, n_order)
+    else:
+        n_touched = _visit_neurons(net, state, population, now, n_due, steps, n_order)
+    state.touched[:n_touched].sort()
+    for k in range(n_touched):
+        unit = state.touched[k]
+        u = units[unit]
+        times = 1
+        if relay:
+            u.ref_until = now + population.window
+        else:
+            times = _test(u, control[INSTANT], now)
+        if times < 0:
+            control[BLAMED] = unit
+            return
+        if times > 0:
+            emit(
+                units, state.populations, net.links, net.tables, state.pending, state.arrivals,
+                state.log, control, unit, now, times,
+            )
+        if relay:
+            continue
+        following = next_event(u, now)
+        if times > 0 and following <= now:
+            control[BLAMED] = unit
+        control[N_INDEX] = index_move(state.index, control[N_INDEX], units, unit, following)
+        if u.traced:
+            _record(state.trace, control, u, unit, now)
+
+
+@njit
+def start(net, state, t_start):
+    """Schedule the first own event of each neuron; at t_start where it begins at threshold."""
+    for unit in range(state.units.size):
+        u = state.units[unit]
+        if net.populations[u.population].kind != NEURONS:
+            continue
+        first = t_start
+        if u.x < u.theta:
+            first = next_event(u, t_start)
+        state.control[N_INDEX] = index_move(
+            state.index, state.control[N_INDEX], state.units, unit, first
+        )
+        if u.traced:
+            _record(state.trace, state.control, u, unit, t_start)
+
+
+@njit
+def _next_time(state, feed, steps):
+    control = state.control
+    now = np.inf
+    if control[N_PENDING] > 0:
+        now = state.pending[0].time
+    if control[N_INDEX] > 0:
+        now = min(now, state.units[state.index[0]].next_time)
+    if control[FED] < feed.size:
+        now = min(now, feed[control[FED]].time)
+    if control[STEPPED] < steps.size:
+        now = min(now, steps[control[STEPPED]].time)
+    return now
+
+
+@njit
+def _has_room(state, fan):
+    n, control = state.units.size, state.control
+    more, arriving = _room(n, fan, control[N_PENDING])
+    return (
+        state.pending.size > control[N_PENDING] + more
+        and state.arrivals.size > arriving
+        and state.order.size > arriving
+        and (state.log.size == 0 or state.log.size > control[N_LOG] + n)
+        and (state.trace.size == 0 or state.trace.size > control[N_TRACE] + n)
+    )
+
+
+@njit
+def _gather(net, state, now, feed, steps):
+    """Collect what happens now: deliveries under way, input spikes, own events, steps."""
+    control, units, populations = state.control, state.units, state.populations
+    for k in range(populations.size):
+        populations[k].arrived = 0
+    control[N_ARRIVALS] = 0
+    while control[N_PENDING] > 0 and state.pending[0].time == now:
+        entry = state.arrivals[control[N_ARRIVALS]]
+        pending_pop(state.pending, control[N_PENDING], entry)
+        control[N_PENDING] -= 1
+        control[N_ARRIVALS] += 1
+        populations[net.links[entry.link].target].arrived += 1
+    while control[FED] < feed.size and feed[control[FED]].time == now:
+        unit = feed[control[FED]].unit
+        control[FED] += 1
+        emit(
+            units, populations, net.links, net.tables, state.pending, state.arrivals, state.log,
+            control, unit, now, 1,
+        )
+    n_due = 0
+    while control[N_INDEX] > 0 and units[state.index[0]].next_time == now:
+        unit = state.index[0]
+        control[N_INDEX] = index_move(state.index, control[N_INDEX], units, unit, np.inf)
+        populations[units[unit].population].arrived += 1
+        state.due[n_due] = unit
+        n_due += 1
+    for i in range(control[STEPPED], steps.size):
+        if steps[i].time != now:
+            break
+        populations[units[steps[i].unit].population].arrived += 1
+    return n_due
+
+
+@njit
+def run(net, state, feed, steps, t_stop, max_work):
+    """Handle every instant before ``t_stop``, or until so much work in all; says why it ended."""
+    control = state.control
+    fan = 0
+    for population in net.populations:
+        fan = max(fan, population.out_stop - population.out_first)
+    while True:
+        now = _next_time(state, feed, steps)
+        if not now < t_stop:
+            return REACHED
+        if control[WORK] >= max_work:
+            return PAUSED
+        if not _has_room(state, fan):
+            return GROW
+        control[INSTANT] += 1
+        state.clock[0] = now
+        n_due = _gather(net, state, now, feed, steps)
+        for which in net.tables.order:
+            if state.populations[which].arrived > 0:
+                _visit(net, state, which, now, n_due, steps)
+        while control[STEPPED] < steps.size and steps[control[STEPPED]].time == now:
+            control[STEPPED] += 1
+        if control[BLAMED] >= 0:
+            return STUCK

@@ -1,0 +1,156 @@
+"""What a user hands to a run, checked against the network before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+from eventsim.errors import InvalidType
+from eventsim.network import Network
+from eventsim.populations import Input, Population
+from eventsim.recording import SpikeTrain
+
+__all__ = [
+    "check_currents",
+    "check_interval",
+    "check_record",
+    "check_record_v",
+    "check_train",
+    "check_trains",
+    "samples",
+]
+
+
+def check_interval(t_start: Any, t_stop: Any) -> tuple[float, float]:
+    """Finite floats with ``0 <= t_start < t_stop``."""
+    start = checks.scalar("simulate", "t_start", t_start)
+    stop = checks.scalar("simulate", "t_stop", t_stop)
+    if start < 0:
+        raise checks.fail("simulate", "t_start", "a number >= 0", start)
+    if stop <= start:
+        raise checks.fail("simulate", "t_stop", f"a time after t_start = {start:g} s", stop)
+    return start, stop
+
+
+def check_train(net: Network, name: str, train: Any, t_from: float) -> SpikeTrain:
+    """The spikes of one Input as a SpikeTrain that fits it."""
+    where = f"input {name!r}"
+    if name not in net.inputs:
+        raise checks.fail("simulate", "inputs", f"names among {list(net.inputs)}", repr(name))
+    if not isinstance(train, SpikeTrain):
+        if not isinstance(train, tuple) or len(train) != 2:
+            raise InvalidType(
+                f"{where}: expected a SpikeTrain or (times, senders), got {type(train).__name__}"
+            )
+        train = SpikeTrain(*train)
+    if len(train):
+        n = net[name].n
+        if train.senders.max() >= n:
+            k = int(np.argmax(train.senders >= n))
+            raise checks.fail(where, f"senders[{k}]", f"an index below {n}", train.senders[k])
+        if train.times[0] < t_from:
+            raise checks.fail(where, "times[0]", f"a time >= {t_from:g} s", train.times[0])
+    return train
+
+
+def samples(inputs: Mapping[str, Any], currents: Any) -> int | None:
+    """Number of samples of a batch; None when a single sample was given."""
+    if not isinstance(inputs, Mapping):
+        raise InvalidType(
+            f"simulate: inputs: expected a mapping of names, got {type(inputs).__name__}"
+        )
+    sizes = {name: len(v) for name, v in inputs.items() if isinstance(v, list)}
+    if isinstance(currents, list):
+        sizes["currents"] = len(currents)
+    if not sizes:
+        return None
+    if len(set(sizes.values())) > 1 or 0 in sizes.values():
+        raise checks.fail("simulate", "inputs", "equally many samples, at least one", sizes)
+    return next(iter(sizes.values()))
+
+
+def check_trains(
+    net: Network, inputs: Mapping[str, Any], n: int | None, t_start: float
+) -> list[dict[str, SpikeTrain]]:
+    """One mapping of Input name to train for each sample."""
+    batch: list[dict[str, SpikeTrain]] = [{} for _ in range(n or 1)]
+    for name, value in inputs.items():
+        trains = value if isinstance(value, list) else [value] * len(batch)
+        for sample, train in zip(batch, trains, strict=True):
+            sample[name] = check_train(net, name, train, t_start)
+    return batch
+
+
+def check_currents(
+    net: Network, currents: Mapping[str, Any] | None, t_from: float
+) -> dict[str, NDArray[np.float64]]:
+    """Steps of external currents as arrays [k, (time, neuron, value)] sorted by (time, neuron)."""
+    checked = {}
+    for name, steps in (currents or {}).items():
+        where = f"currents of {name!r}"
+        if name not in net or not isinstance(net[name], Population):
+            names = [p.name for p in net.populations if isinstance(p, Population)]
+            raise checks.fail("simulate", "currents", f"names among {names}", repr(name))
+        rows = checks.real_array(where, "steps", steps).astype(np.float64)
+        if rows.size == 0:
+            rows = rows.reshape(0, 3)
+        if rows.ndim != 2 or rows.shape[1] != 3:
+            raise checks.fail(where, "steps", "rows (time, neuron, value)", f"shape {rows.shape}")
+        checks.finite(where, "steps", rows)
+        neuron = rows[:, 1]
+        bad = (neuron != np.floor(neuron)) | (neuron < 0) | (neuron >= net[name].n)
+        if bad.any():
+            k = int(np.argmax(bad))
+            expected = f"a neuron index below {net[name].n}"
+            raise checks.fail(where, f"steps[{k}]", expected, neuron[k])
+        if (rows[:, 0] < t_from).any():
+            k = int(np.argmax(rows[:, 0] < t_from))
+            raise checks.fail(where, f"steps[{k}]", f"a time >= {t_from:g} s", rows[k, 0])
+        rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+        twice = np.flatnonzero((np.diff(rows[:, :2], axis=0) == 0).all(axis=1))
+        if twice.size:
+            time, k = rows[twice[0], :2]
+            raise checks.fail(
+                where, "steps", "one step of a neuron at one time",
+                f"two for neuron {int(k)} at {time!r} s",
+            )
+        checked[name] = rows
+    return checked
+
+
+def check_record_v(
+    net: Network, record_v: Mapping[str, Any] | None
+) -> dict[str, NDArray[np.int64]]:
+    """Neurons whose potential is recorded, as index arrays."""
+    checked = {}
+    for name, neurons in (record_v or {}).items():
+        where = f"record_v of {name!r}"
+        if name not in net or not isinstance(net[name], Population):
+            names = [p.name for p in net.populations if isinstance(p, Population)]
+            raise checks.fail("simulate", "record_v", f"names among {names}", repr(name))
+        index = checks.index_array(where, "neurons", neurons)
+        if index.size and index.max() >= net[name].n:
+            raise checks.fail(where, "neurons", f"indices below {net[name].n}", index.max())
+        if np.unique(index).size < index.size:
+            raise checks.fail(where, "neurons", "each neuron once", index.tolist())
+        checked[name] = index
+    return checked
+
+
+def check_record(net: Network, record: str | Sequence[str]) -> set[str]:
+    """Names of the populations whose spikes are kept."""
+    names = {p.name for p in net.populations}
+    if record == "spikes":
+        return names
+    if record == "counts":
+        return set()
+    if isinstance(record, str) or not set(record) <= names:
+        raise checks.fail(
+            "simulate", "record", f"'spikes', 'counts' or names among {sorted(names)}",
+            repr(record),
+        )
+    return set(record)

@@ -1,0 +1,246 @@
+"""Simulate a network: one sample or a batch, on all cores."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+from eventsim.engine import layered
+from eventsim.engine.driver import QueueRun
+from eventsim.errors import IncompleteRunWarning, UnsupportedNetwork
+from eventsim.inputs import (
+    check_currents,
+    check_interval,
+    check_record,
+    check_record_v,
+    check_trains,
+    samples,
+)
+from eventsim.network import Network
+from eventsim.provenance import run_provenance
+from eventsim.recording import Result, Results, SpikeTrain
+from eventsim.session import DEFAULT_MAX_EVENTS, Session
+from eventsim.workers import Job, run_jobs
+
+__all__ = ["Session", "simulate"]
+
+ENGINES = ("auto", "queue", "layered")
+
+Currents = dict[str, NDArray[np.float64]]
+
+
+def simulate(
+    net: Network,
+    inputs: Mapping[str, Any],
+    t_stop: float,
+    *,
+    t_start: float = 0.0,
+    currents: Any = None,
+    record: str | Sequence[str] = "spikes",
+    record_v: Mapping[str, Any] | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    max_events: int = DEFAULT_MAX_EVENTS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result | Results:
+    """Run a network exactly, from ``t_start`` up to but not including ``t_stop``.
+
+    Spike times carry no time step: between instants each potential has a closed form, and every
+    upward crossing is located by it (:mod:`eventsim.dynamics.lif`).
+
+    Parameters
+    ----------
+    net : Network
+        What to run.
+    inputs : mapping of str to SpikeTrain, (times, senders), or a list of them
+        Spikes of the Inputs. With lists, one entry for each sample, the run is a batch. An Input
+        that is not named is silent. Spikes at or after ``t_stop`` are not reached.
+    t_stop, t_start : float
+        Seconds; ``0 <= t_start < t_stop``.
+    currents : mapping of str to list of (time, neuron, value), or a list of such mappings
+        Steps of external currents: the value holds from ``time`` on, 0 before the first. A list
+        has one mapping for each sample.
+    record : {"spikes", "counts"} or names
+        Keep all spikes, only their numbers (constant memory), or the spikes of some populations.
+        Numbers are always kept.
+    record_v : mapping of str to list of int
+        Neurons whose exact potential can be asked for after the run.
+    engine : {"auto", "queue", "layered"}
+        The loop to use; it never changes a result. ``"auto"`` takes ``"layered"`` where it can.
+    threads : int, optional
+        Samples run on so many cores; default all. Any number gives the same bits.
+    max_events : int
+        A run that needs more events (spikes, arrivals, ends of pulses) stops, is marked
+        incomplete, and says which population ran away.
+    progress : callable, optional
+        Called with (samples done, samples in all).
+
+    Returns
+    -------
+    Result or Results
+        Of one sample, or of the batch.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        An argument does not fit; the message names it.
+    UnsupportedNetwork
+        The engine that was asked for cannot run this network; the message says why.
+
+    Warns
+    -----
+    IncompleteRunWarning
+        A run stopped early. What it had done is returned.
+
+    Examples
+    --------
+    Two spikes add up to the threshold; the third arrives in the refractory period and is lost.
+
+    >>> from eventsim import Dense, Input, Network, Population, SpikeTrain, simulate
+    >>> net = Network(
+    ...     [Input("in", 1), Population("out", 1, tau_mem=10e-3, t_ref=2e-3)],
+    ...     [Dense("in", "out", weight=[[0.6]])],
+    ... )
+    >>> result = simulate(net, {"in": SpikeTrain([0.001, 0.002, 0.003], [0, 0, 0])}, t_stop=0.01)
+    >>> result.spikes["out"].times
+    array([0.002])
+    """
+    t_start, t_stop = check_interval(t_start, t_stop)
+    if engine not in ENGINES:
+        raise checks.fail("simulate", "engine", f"one of {ENGINES}", repr(engine))
+    n = samples(inputs, currents)
+    trains = check_trains(net, inputs, n, t_start)
+    per_sample = currents if isinstance(currents, list) else [currents] * len(trains)
+    steps = [check_currents(net, c, t_start) for c in per_sample]
+    keep = check_record(net, record)
+    neurons = check_record_v(net, record_v)
+    if max_events < 1:
+        raise checks.fail("simulate", "max_events", "a number >= 1", max_events)
+    chosen = _choose(net, engine, bool(neurons))
+    run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
+    size = layered.samples_per_call(net) if chosen == "layered" else 1
+    parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
+
+    def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:
+        work = [(trains[i], steps[i]) for i in part]
+        return (run.layered if chosen == "layered" else run.queue)(work, interrupted)
+
+    began = time.perf_counter()
+    jobs = [Job(part, len(part)) for part in parts]
+    done = run_jobs(jobs, job, threads or os.cpu_count() or 1, progress)
+    results = [
+        result
+        for part, items in zip(parts, done, strict=True)
+        for result in (items if items is not None else [run.nothing() for _ in part])
+    ]
+    batch = Results(results, wall_s=time.perf_counter() - began)
+    late = [r for r in results if not r.complete]
+    if late:
+        warnings.warn(
+            f"{len(late)} of {len(results)} runs are incomplete: {late[0].stop_reason}",
+            IncompleteRunWarning,
+            stacklevel=2,
+        )
+    return batch[0] if n is None else batch
+
+
+def _choose(net: Network, engine: str, record_v: bool) -> str:
+    """The loop to use, or why the one asked for cannot be."""
+    reason = layered.why_not(net)
+    if reason is None and record_v:
+        reason = "potentials are recorded by the queue engine"
+    if engine == "auto":
+        return "queue" if reason else "layered"
+    if engine == "layered" and reason:
+        raise UnsupportedNetwork(f"simulate: engine: 'layered' cannot run this: {reason}")
+    return engine
+
+
+class _Run:
+    """What all samples of a call share."""
+
+    def __init__(
+        self,
+        net: Network,
+        t_start: float,
+        t_stop: float,
+        keep: set[str],
+        record_v: dict[str, NDArray[np.int64]],
+        max_events: int,
+        provenance: dict[str, Any],
+    ) -> None:
+        self.net, self.t_start, self.t_stop = net, t_start, t_stop
+        self.keep, self.record_v = keep, record_v
+        self.max_events, self.provenance = max_events, provenance
+
+    def queue(
+        self, work: list[tuple[dict[str, SpikeTrain], Currents]], interrupted: Callable[[], bool]
+    ) -> list[Result]:
+        return [self._queue(trains, steps, interrupted) for trains, steps in work]
+
+    def _queue(
+        self, trains: dict[str, SpikeTrain], steps: Currents, interrupted: Callable[[], bool]
+    ) -> Result:
+        began = time.perf_counter()
+        run = QueueRun(
+            self.net, self.t_start, log=bool(self.keep), record_v=self.record_v, currents=steps
+        )
+        run.feed(trains)
+        complete = run.advance(self.t_stop, self.max_events, interrupted)
+        spikes = run.spikes() if self.keep else {}
+        return Result(
+            network=self.net,
+            spikes={name: train for name, train in spikes.items() if name in self.keep},
+            counts=run.counts(),
+            t_start=self.t_start,
+            t_stop=self.t_stop,
+            t_reached=run.t_reached,
+            v=run.traces(),
+            complete=complete,
+            stop_reason=run.stop_reason,
+            n_events=run.n_events,
+            engine="queue",
+            wall_s=time.perf_counter() - began,
+            provenance=self.provenance,
+        )
+
+    def layered(
+        self, work: list[tuple[dict[str, SpikeTrain], Currents]], interrupted: Callable[[], bool]
+    ) -> list[Result]:
+        began = time.perf_counter()
+        outcome = layered.run(
+            self.net, [w[0] for w in work], [w[1] for w in work], self.t_start, self.t_stop,
+            self.keep, self.max_events,
+        )
+        wall = (time.perf_counter() - began) / len(work)
+        results = []
+        for (trains, steps), sample in zip(work, outcome, strict=True):
+            if sample is None:
+                # Too many spikes for a loop that goes layer by layer: the queue engine stops
+                # such a run in time and keeps what it has.
+                results.append(self._queue(trains, steps, interrupted))
+                continue
+            results.append(Result(
+                network=self.net, spikes=sample.spikes, counts=sample.counts,
+                t_start=self.t_start, t_stop=self.t_stop, t_reached=self.t_stop,
+                n_events=sample.n_events, engine="layered", wall_s=wall,
+                provenance=self.provenance,
+            ))
+        return results
+
+    def nothing(self) -> Result:
+        """The result of a sample that was not begun when the run was interrupted."""
+        return Result(
+            network=self.net,
+            spikes={name: SpikeTrain([], []) for name in self.keep},
+            counts={p.name: np.zeros(p.n, dtype=np.int64) for p in self.net.populations},
+            t_start=self.t_start, t_stop=self.t_stop, t_reached=self.t_start, complete=False,
+            stop_reason="interrupted before it began", provenance=self.provenance,
+        )

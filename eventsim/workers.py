@@ -1,0 +1,76 @@
+"""Independent jobs on threads, in order, interruptible at any moment."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["Job", "run_jobs"]
+
+
+class Job(NamedTuple):
+    """A piece of work and its size, for progress."""
+
+    work: Any
+    size: int
+
+
+def run_jobs(
+    jobs: list[Job],
+    function: Callable[[Any, Callable[[], bool]], Any],
+    threads: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Any]:
+    """Results of ``function(work, interrupted)``, in order of the jobs.
+
+    Kernels release the interpreter lock, so threads are enough. After Ctrl-C no job is begun, jobs
+    under way see ``interrupted()`` and return what they have, and jobs that do not return within
+    half a second are left behind with the result None, as are those that were never begun.
+    """
+    results: list[Any] = [None] * len(jobs)
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    finished: queue.SimpleQueue[tuple[int, Any, BaseException | None]] = queue.SimpleQueue()
+    stop = threading.Event()
+    for i in range(len(jobs)):
+        waiting.put(i)
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                i = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                finished.put((i, function(jobs[i].work, stop.is_set), None))
+            except BaseException as error:  # raised again in the calling thread
+                finished.put((i, None, error))
+
+    crew = [
+        threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(jobs)))
+    ]
+    for thread in crew:
+        thread.start()
+    total, done = sum(job.size for job in jobs), 0
+    left = len(jobs)
+    try:
+        while left:
+            i, result, error = finished.get()
+            if error is not None:
+                raise error
+            results[i] = result
+            left -= 1
+            done += jobs[i].size
+            if progress is not None:
+                progress(done, total)
+    except KeyboardInterrupt:
+        stop.set()
+        for thread in crew:
+            thread.join(timeout=0.5)
+        while not finished.empty():
+            i, result, error = finished.get()
+            results[i] = result if error is None else None
+    finally:
+        stop.set()
+    return results
