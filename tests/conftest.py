@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Pictures are drawn without a screen.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
 # eventsim.jit keeps its kernels in a folder named by a hash of the sources, whoever imports numba
 # first; nothing is to be set here for a test to run the code that it sees.
 
