@@ -1,16 +1,96 @@
-"""Reading networks and results from files."""
+"""Reading networks and results from files.
+
+:func:`load` looks at the content of a file, not at its name. One module per format:
+:mod:`~eventsim.load.native`, :mod:`~eventsim.load.torch`, :mod:`~eventsim.load.safetensors`;
+:mod:`~eventsim.load.results` reads what a run gave.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from eventsim.discretization import Discretization
+from eventsim.errors import FileError
+from eventsim.load.hdf5 import existing
 from eventsim.load.native import load_network
+from eventsim.load.safetensors import load_safetensors
+from eventsim.load.torch import load_torch
 from eventsim.network import Network
 
 __all__ = ["load"]
 
+_EXPECTED = "an eventsim network file, a PyTorch state_dict or a safetensors file"
 
-def load(path: str | os.PathLike[str]) -> tuple[Network, Discretization | None]:
-    """Read a network file; see :func:`eventsim.load.native.load_network`."""
-    return load_network(path)
+#: Readers of tensor files, by the kind that their first bytes show.
+_TENSOR_FILES = {"torch": load_torch, "safetensors": load_safetensors}
+
+
+def load(
+    path: str | os.PathLike[str],
+    architecture: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+) -> tuple[Network, Discretization | None]:
+    """Read a network, with what is known of its training, from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        eventsim's own file, a PyTorch state_dict or a safetensors file; its content decides.
+    architecture : str, Path, mapping or None
+        For the last two: a description (TOML file or mapping,
+        :mod:`eventsim.load.architecture`) of what bare tensors do not say.
+
+    Returns
+    -------
+    (Network, Discretization or None)
+        None where eventsim's own file was written without one.
+
+    Raises
+    ------
+    FileError
+        The file is missing, damaged or of an unknown format, or does not fit the description.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from eventsim import Input, save
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(f"{folder}/net.h5", Network([Input("image", 4)]))
+    ...     net, disc = load(path)
+    >>> net, disc
+    (Network(image[4]; 4 units, 0 synapses), None)
+    """
+    kind = _kind(path)
+    if kind == "hdf5":
+        if architecture is not None:
+            raise FileError(
+                f"{path}: architecture: expected none for eventsim's own file, "
+                f"got {architecture!r}"
+            )
+        return load_network(path)
+    if architecture is None:
+        raise FileError(
+            f"{path}: architecture: expected a description (TOML) to go with a {kind} file, "
+            "got none"
+        )
+    return _TENSOR_FILES[kind](path, architecture)
+
+
+def _kind(path: str | os.PathLike[str]) -> str:
+    """Format of a network file by its first bytes."""
+    found = existing(path, _EXPECTED)
+    try:
+        with found.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise FileError(f"{path}: file: expected to read it, got: {error}") from error
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "hdf5"
+    # A zip archive, or the bare pickle of older versions of PyTorch.
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        return "torch"
+    # The length of the header, as a 64-bit integer, and the header.
+    if len(start) == 9 and start[8:] == b"{":
+        return "safetensors"
+    raise FileError(f"{path}: file: expected {_EXPECTED}, got one that begins with {start!r}")

@@ -47,13 +47,13 @@ def check_new(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InvalidType(f"output: path: expected a str or Path, got {type(path).__name__}")
     target = Path(os.path.realpath(path))
-    if target.is_dir():
+    if os.path.isdir(target):
         raise FileError(f"{path}: output: expected the name of a file, got a folder")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise FileError(
             f"{path}: output: expected a new file, got an existing one (overwrite=True replaces it)"
         )
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise FileError(f"{path}: folder: expected an existing one, got none")
     return target
 
