@@ -1,0 +1,352 @@
+"""The engines against the naive simulator and against themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import eventsim as es
+from eventsim.engine.layered import why_not
+from eventsim.errors import IncompleteRunWarning
+from tests import naive
+from tests.strategies import Problem, problems
+
+#: A decision nearer than so many rounding errors may fall either way; such a draw is thrown away.
+DECIDED = 1000.0
+#: Times of drive-caused spikes agree to so many rounding errors; others are copies.
+CLOSE = 200.0
+
+
+def reference(problem: Problem) -> naive.NaiveResult:
+    """The naive result, where it is decided."""
+    try:
+        result = naive.simulate(
+            problem.net,
+            problem.inputs,
+            problem.t_stop,
+            currents=problem.currents,
+            max_events=20_000,
+        )
+    except naive.Runaway:
+        assume(False)
+    assume(result.margin > DECIDED)
+    return result
+
+
+def run(problem: Problem, engine: str = "queue", **options):
+    return es.simulate(
+        problem.net,
+        problem.inputs,
+        problem.t_stop,
+        currents=problem.currents,
+        engine=engine,
+        **options,
+    )
+
+
+def engines(net: es.Network) -> list[str]:
+    return ["queue"] if why_not(net) else ["queue", "layered"]
+
+
+def assert_agrees(problem: Problem, expected: naive.NaiveResult, result: es.Result) -> None:
+    """Same spikes of each neuron, same times within their errors."""
+    assert result.complete
+    for p in problem.net:
+        wanted: list[list[tuple[float, float]]] = [[] for _ in range(p.n)]
+        for (t, i), error in zip(expected.spikes[p.name], expected.errors[p.name], strict=True):
+            wanted[i].append((t, error))
+        train = result.spikes[p.name]
+        assert np.array_equal(result.counts[p.name], [len(w) for w in wanted]), p.name
+        for i, spikes in enumerate(wanted):
+            got = train.of(i)
+            for t, (exact, error) in zip(got, spikes, strict=True):
+                assert abs(t - exact) <= CLOSE * error, (p.name, i, t, exact, error)
+        keys = list(zip(train.times.tolist(), train.senders.tolist(), strict=True))
+        assert keys == sorted(keys)
+
+
+def assert_same_bits(a: es.Result, b: es.Result, names=None) -> None:
+    for name in a.spikes if names is None else names:
+        assert a.spikes[name].times.tobytes() == b.spikes[name].times.tobytes(), name
+        assert a.spikes[name].senders.tobytes() == b.spikes[name].senders.tobytes(), name
+    for name in a.counts:
+        assert np.array_equal(a.counts[name], b.counts[name]), name
+
+
+@given(problems())
+def test_queue_agrees_with_naive(problem):
+    assert_agrees(problem, reference(problem), run(problem))
+
+
+@given(problems(feed_forward=True, delays=False))
+def test_engines_agree_without_delays(problem):
+    expected = reference(problem)
+    for engine in engines(problem.net):
+        assert_agrees(problem, expected, run(problem, engine))
+
+
+@given(problems(delta_only=True))
+def test_delta_only_spikes_are_copies_of_arrivals(problem):
+    expected = reference(problem)
+    assert all(error == 0.0 for errors in expected.errors.values() for error in errors)
+    for engine in engines(problem.net):
+        result = run(problem, engine)
+        for name, spikes in expected.spikes.items():
+            train = result.spikes[name]
+            assert list(zip(train.times, train.senders, strict=True)) == spikes
+
+
+@given(problems(feed_forward=True, delays=False))
+def test_auto_takes_layered_where_it_can(problem):
+    names = {"queue": 0, "layered": 1}
+    reason = why_not(problem.net)
+    result = run(problem, "auto")
+    assert names[result.engine] == (reason is None)
+    if reason is not None:
+        with pytest.raises(es.errors.UnsupportedNetwork, match="layered"):
+            run(problem, "layered")
+
+
+@pytest.mark.parametrize("engine", ["queue", "layered"])
+@pytest.mark.parametrize("seed", range(4))
+def test_grid(engine, seed):
+    """Deltas on a grid, immediate reset: the discrete recurrence, spike for spike."""
+    rng = np.random.default_rng(seed)
+    steps, dt, sizes = 200, 2.0**-10, (20, 15, 10)
+    decays = rng.uniform(0.5, 0.95, 2)
+    weights = [
+        rng.normal(0.1, 0.4, shape) for shape in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
+    s = rng.random((steps, sizes[0])) < 0.2
+
+    layer = s
+    expected = []
+    for w, decay in zip(weights, decays, strict=True):
+        v, out = np.zeros(w.shape[1]), []
+        for x in layer:
+            v = decay * v + x @ w
+            fired = v >= 1.0
+            v[fired] = 0.0
+            out.append(fired)
+        layer = np.array(out)
+        expected.append(layer)
+
+    populations = [es.Input("layer0", sizes[0])]
+    for k, (n, decay) in enumerate(zip(sizes[1:], decays, strict=True), start=1):
+        populations.append(es.Population(f"layer{k}", n, tau_mem=-dt / np.log(decay)))
+    net = es.Network(
+        populations, [es.Dense(f"layer{k}", f"layer{k + 1}", w) for k, w in enumerate(weights)]
+    )
+    step, sender = np.nonzero(s)
+    result = es.simulate(
+        net, {"layer0": es.SpikeTrain(step * dt, sender)}, steps * dt, engine=engine
+    )
+    for k, fired in enumerate(expected, start=1):
+        step, sender = np.nonzero(fired)
+        assert len(step) > 50
+        assert np.array_equal(result.spikes[f"layer{k}"].times, step * dt)
+        assert np.array_equal(result.spikes[f"layer{k}"].senders, sender)
+
+
+# One run, many ways.
+
+
+@given(problems(), st.lists(st.integers(1, 31), max_size=5, unique=True), st.data())
+def test_a_session_in_pieces_is_the_same_run(problem, quarters, data):
+    reference(problem)  # a runaway ends here
+    record_v = {name: [0] for name in problem.neurons}
+    whole = run(problem, record_v=record_v)
+    session = problem.net.session(currents=problem.currents, record_v=record_v)
+    cuts = [*sorted(q / 4 for q in quarters), problem.t_stop]
+    saved_at = data.draw(st.integers(0, len(cuts) - 1), label="snapshot after")
+    late = data.draw(st.booleans(), label="inject piece by piece")
+
+    def play(first: int, start: float) -> es.Result:
+        nonlocal saved
+        for k, cut in enumerate(cuts[first:], start=first):
+            for name, train in problem.inputs.items():
+                if late or start == 0.0:
+                    part = train.between(start, cut if late else np.inf)
+                    session.inject(name, part.times, part.senders)
+            assert session.run_until(cut) and session.t == cut
+            start = cut
+            if saved is None and k == saved_at:
+                saved = session.snapshot()
+        return session.result()
+
+    saved = None
+    first = play(0, 0.0)
+    assert_same_bits(whole, first)
+    assert whole.n_events == first.n_events
+    for name in problem.neurons:
+        assert whole.v[name].knots(0).tobytes() == first.v[name].knots(0).tobytes()
+    session.restore(saved)
+    assert session.t == cuts[saved_at]
+    assert_same_bits(whole, play(saved_at + 1, cuts[saved_at]))
+    session.restore(saved)
+    assert_same_bits(whole, play(saved_at + 1, cuts[saved_at]))
+    session.reset()
+    assert session.t == 0.0 and not any(c.any() for c in session.counts.values())
+    assert_same_bits(whole, play(0, 0.0))
+
+
+def test_injection_at_the_cut_belongs_to_the_instant():
+    net = es.Network(
+        [es.Input("in", 2), es.Population("out", 1, tau_mem=1.0)],
+        [es.Dense("in", "out", [[0.5], [0.5]])],
+    )
+    session = net.session()
+    session.inject("in", [1.0], [0])
+    session.run_until(1.0)
+    assert session.counts["in"].sum() == 0
+    session.inject("in", [1.0], [1])
+    session.run_until(2.0)
+    assert session.result().spikes["out"].times.tolist() == [1.0]
+
+
+def batch_of(problem: Problem, n: int = 5) -> tuple[dict, list]:
+    """Samples that differ: sample k lacks every (k + 1)-th input spike."""
+    inputs = {
+        name: [
+            es.SpikeTrain(np.delete(train.times, cut), np.delete(train.senders, cut))
+            for cut in (slice(k, None, k + 1) for k in range(n))
+        ]
+        for name, train in problem.inputs.items()
+    }
+    return inputs, [problem.currents if k % 2 else {} for k in range(n)]
+
+
+@given(problems(feed_forward=True, delays=False))
+def test_threads_and_batches_leave_every_bit(problem):
+    inputs, currents = batch_of(problem)
+    for engine in engines(problem.net):
+        options = {"currents": currents, "engine": engine}
+        one = es.simulate(problem.net, inputs, problem.t_stop, threads=1, **options)
+        two = es.simulate(problem.net, inputs, problem.t_stop, threads=2, **options)
+        assert len(one) == len(two) == 5
+        for k, (a, b) in enumerate(zip(one, two, strict=True)):
+            assert_same_bits(a, b)
+            alone = es.simulate(
+                problem.net,
+                {name: trains[k] for name, trains in inputs.items()},
+                problem.t_stop,
+                currents=currents[k],
+                engine=engine,
+            )
+            assert_same_bits(a, alone)
+            assert a.n_events == b.n_events == alone.n_events
+
+
+@given(problems(feed_forward=True, delays=False))
+def test_counts_are_those_of_the_spikes(problem):
+    for engine in engines(problem.net):
+        spikes = run(problem, engine)
+        counts = run(problem, engine, record="counts")
+        assert not counts.spikes and counts.n_events == spikes.n_events
+        for p in problem.net:
+            assert np.array_equal(counts.counts[p.name], spikes.counts[p.name])
+            assert np.array_equal(spikes.counts[p.name], spikes.spikes[p.name].counts(p.n))
+        some = run(problem, engine, record=[p.name for p in problem.net][-1:])
+        assert_same_bits(some, spikes)
+
+
+@given(problems(feed_forward=True, delays=False))
+def test_engines_count_the_same_events(problem):
+    expected = reference(problem)
+    for engine in engines(problem.net):
+        assert run(problem, engine).n_events == expected.n_events
+
+
+@given(problems())
+def test_recorded_potentials(problem):
+    assume(problem.neurons)
+    expected = reference(problem)
+    record_v = {name: range(problem.net[name].n) for name in problem.neurons}
+    result = run(problem, record_v=record_v)
+    assert_agrees(problem, expected, result)
+    for name in problem.neurons:
+        trace = result.v[name]
+        for i in range(problem.net[name].n):
+            knots = expected.knots(name, i)
+            # Between the instants, where an error of a time changes little; and at the start.
+            t = np.array([k.t for k in knots])
+            ends = np.append(t[1:], problem.t_stop)
+            middle = np.unique(np.concatenate([[0.0], (t + ends)[ends - t > 1e-6] / 2]))
+            v = trace.at(middle)[:, i]
+            wanted = np.array(expected.v_and_error_at(name, i, middle.tolist()))
+            scale = np.abs([k.v for k in knots]).max() + 1.0
+            assert np.all(np.abs(v - wanted[:, 0]) <= CLOSE * wanted[:, 1] + 1e-13 * scale)
+
+
+# Where the engines stop.
+
+
+def runaway() -> es.Network:
+    return es.Network(
+        [
+            es.Input("in", 1),
+            es.Population("quiet", 1, tau_mem=1.0),
+            es.Population("loud", 3, tau_mem=1.0),
+        ],
+        [
+            es.Dense("in", "quiet", [[1.0]]),
+            es.Dense("in", "loud", [[1.0] * 3]),
+            es.Dense("loud", "loud", [[1.0] * 3] * 3, delay=1e-3),
+        ],
+    )
+
+
+def test_budget_stops_a_runaway_and_says_who():
+    with pytest.warns(IncompleteRunWarning, match="loud"):
+        result = es.simulate(
+            runaway(), {"in": ([0.5], [0])}, 1000.0, max_events=5000, engine="queue"
+        )
+    assert not result.complete and "'loud'" in result.stop_reason and "5,000" in result.stop_reason
+    assert 0.5 < result.t_reached < 2.0
+    assert len(result.spikes["loud"]) > 1000
+    assert result.spikes["loud"].times.max() <= result.t_reached
+
+
+def test_budget_of_a_session():
+    session = runaway().session(max_events=5000)
+    session.inject("in", [0.5], [0])
+    assert not session.run_until(1000.0)
+    result = session.result()
+    assert not result.complete and "'loud'" in result.stop_reason
+
+
+def test_budget_of_the_layered_engine():
+    net = es.Network(
+        [es.Input("in", 1), es.Population("out", 50, tau_mem=1.0)],
+        [es.Dense("in", "out", np.ones((1, 50)))],
+    )
+    times = np.arange(1000) / 1000
+    with pytest.warns(IncompleteRunWarning, match="out"):
+        result = es.simulate(
+            net, {"in": (times, np.zeros(1000, dtype=int))}, 1.0, max_events=2000, engine="layered"
+        )
+    assert not result.complete and 0.0 < result.t_reached < 1.0
+
+
+def test_a_neuron_faster_than_time_is_stopped():
+    net = es.Network([es.Population("mad", 1, tau_mem=1.0, i_bias=1e300)])
+    with pytest.warns(IncompleteRunWarning, match="mad"):
+        result = es.simulate(net, {}, 1.0, t_start=0.5, engine="queue")
+    assert not result.complete
+
+
+def test_a_start_after_zero():
+    net = es.Network(
+        [es.Input("in", 1), es.Population("out", 2, tau_mem=2.0, v_init=[0.0, 1.5], i_bias=0.8)],
+        [es.Dense("in", "out", [[0.5, 0.5]])],
+    )
+    train = {"in": ([5.0, 7.0, 8.0], [0, 0, 0])}
+    expected = naive.simulate(net, train, 10.0, t_start=5.0)
+    result = es.simulate(net, train, 10.0, t_start=5.0)
+    for name, spikes in expected.spikes.items():
+        got = result.spikes[name]
+        assert got.senders.tolist() == [i for _, i in spikes]
+        assert got.times == pytest.approx([t for t, _ in spikes], rel=1e-14)
+    assert result.spikes["out"].times[0] == 5.0
