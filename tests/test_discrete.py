@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -243,6 +243,41 @@ def test_torch_networks_agree_spike_for_spike(name, dtype, data):
     tolerance = 1e-11 if dtype == "float64" else 2e-4
     undecided = assert_equal_but_for_ties(ours, theirs, v, net, tolerance)
     assert dtype == "float32" or undecided == 0
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.sampled_from(["lif", "if"]), st.floats(0.5, 20.0))
+def test_exact_engine_on_the_grid_agrees_with_the_cells_without_refractoriness(seed, rule, tau):
+    """Deltas at the steps' starts, immediate reset: the event-driven run is the recurrence."""
+    generator = np.random.default_rng(seed)
+    tau_mem = tau * DT if rule == "lif" else math.inf
+    cells = [
+        neurons(name, n, rule, tau_mem=tau_mem, fires_at_equality=False)
+        for name, n in (("hidden", 9), ("out", 4))
+    ]
+    trained = [generator.normal(0.2, 0.5, (6, 9)), generator.normal(0.1, 0.7, (9, 4))]
+    gain = factors(rule, tau)[1]
+
+    def network(scale):
+        return es.Network(
+            [es.Input("in", 6), *cells],
+            [
+                es.Dense("in", "hidden", scale * trained[0]),
+                es.Dense("hidden", "out", scale * trained[1]),
+            ],
+        )
+
+    x = generator.integers(0, 2, (2, 8, 6))
+    disc = es.Discretization(rule, dt=DT, steps=8)
+    ours = disc.run(network(1.0), x, layers=True)
+    v = disc.run(network(1.0), x, layers=True, record="potential")
+    assume(min(np.abs(v[cell.name] - 1).min() for cell in cells) > 1e-9)
+    trains = es.encode.to_spike_trains(x, DT, jitter=0.0)
+    results = es.simulate(network(gain), {"in": trains}, t_stop=8 * DT)
+    for sample, result in enumerate(results):
+        for cell in cells:
+            steps = es.encode.to_steps(result.spikes[cell.name], cell.n, DT, 8)
+            np.testing.assert_array_equal(steps, ours[cell.name][sample])
 
 
 def two_layers(seed=3, n=40, **projection):
