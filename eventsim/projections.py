@@ -107,6 +107,10 @@ class Projection:
         """Number of arrivals when each source unit spikes once."""
         return int(self.rows(source, target).indptr[-1])
 
+    def fan_outs(self, source: Shape, target: Shape) -> NDArray[np.int64]:
+        """Number of synapses of each source unit."""
+        return np.diff(self.rows(source, target).indptr)
+
     @property
     def n_parameters(self) -> int:
         """Number of weights stored."""
@@ -183,6 +187,10 @@ class Dense(Projection):
             self.weight.reshape(-1),
             np.asarray(self.delay, dtype=np.float64).reshape(-1),
         )
+
+    def fan_outs(self, source: Shape, target: Shape) -> NDArray[np.int64]:
+        n_pre, n_post = self.weight.shape
+        return np.full(n_pre, n_post, dtype=np.int64)
 
     def n_synapses(self, source: Shape, target: Shape) -> int:
         return int(self.weight.size)
@@ -372,24 +380,20 @@ class Conv2d(Projection):
             np.array([self.delay]),
         )
 
+    def fan_outs(self, source: Shape, target: Shape) -> NDArray[np.int64]:
+        channels, *size = image_shape(self.where, "source", source)
+        reached = []
+        for axis, (n, m) in enumerate(
+            zip(size, self.output_shape(source)[1:], strict=True)
+        ):
+            tap = np.arange(self.weight.shape[2 + axis]) * self.dilation[axis]
+            at = np.arange(m)[:, None] * self.stride[axis] - self.padding[axis] + tap
+            reached.append(np.bincount(at[(at >= 0) & (at < n)], minlength=n))
+        per_pixel = np.outer(*reached).reshape(-1) * (self.weight.shape[0] // self.groups)
+        return np.tile(per_pixel, channels)
+
     def n_synapses(self, source: Shape, target: Shape) -> int:
-        counts = [
-            sum(
-                0 <= y * s - p + a * d < n
-                for y in range(m)
-                for a in range(k)
-            )
-            for n, m, k, s, p, d in zip(
-                image_shape(self.where, "source", source)[1:],
-                self.output_shape(source)[1:],
-                self.weight.shape[2:],
-                self.stride,
-                self.padding,
-                self.dilation,
-                strict=True,
-            )
-        ]
-        return counts[0] * counts[1] * int(self.weight.shape[0] * self.weight.shape[1])
+        return int(self.fan_outs(source, target).sum())
 
     @property
     def n_parameters(self) -> int:

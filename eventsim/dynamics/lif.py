@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from eventsim.jit import njit
 
-__all__ = ["advance", "coefficients", "drive_scale", "potential", "rises_above", "time_to"]
+__all__ = ["advance", "coefficients", "decay_factor", "drive_scale", "potential", "rises_above", "time_to"]
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +43,12 @@ def coefficients(h, tau):
     if tau == inf:
         return 1.0, h
     return exp(-h / tau), -tau * expm1(-h / tau)
+
+
+@njit
+def decay_factor(h, tau):
+    """What is left of a potential after ``h`` seconds without drive."""
+    return 1.0 if tau == inf else exp(-h / tau)
 
 
 @njit

@@ -135,6 +135,27 @@ def _visit_neurons(net, state, population, now, n_due, steps, n_order):
 
 
 @njit
+def _sort(values, n):
+    """Sort the first ``n``; the usual case, sorted already, costs one look (shell sort)."""
+    gap = 1
+    while gap < n // 3:
+        gap = 3 * gap + 1
+    for i in range(1, n):
+        if values[i] < values[i - 1]:
+            break
+    else:
+        return
+    while gap > 0:
+        for i in range(gap, n):
+            value, k = values[i], i
+            while k >= gap and values[k - gap] > value:
+                values[k] = values[k - gap]
+                k -= gap
+            values[k] = value
+        gap //= 3
+
+
+@njit
 def _visit(net, state, which, now, n_due, steps):
     """One population in one instant: gather, test each touched neuron once, predict anew."""
     units, control, population = state.units, state.control, state.populations[which]
@@ -144,7 +165,7 @@ def _visit(net, state, which, now, n_due, steps):
         n_touched = _visit_relay(net, state, population, now, n_order)
     else:
         n_touched = _visit_neurons(net, state, population, now, n_due, steps, n_order)
-    state.touched[:n_touched].sort()
+    _sort(state.touched, n_touched)
     for k in range(n_touched):
         unit = state.touched[k]
         u = units[unit]

@@ -1,0 +1,114 @@
+"""Lanes: neurons of the layered engine, advanced together and treated apart when they spike.
+
+Vector loops hold the potential of each lane above ``v_leak``, minus infinity while it is
+refractory. A lane that reaches threshold or whose refractory period ends is handed to its record
+(:data:`eventsim.engine.compiled.UNIT`), with the same functions as in the queue engine.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eventsim.engine.neurons import fires, move_to, next_event, reset
+from eventsim.jit import njit
+
+__all__ = ["DELTA", "END", "OP", "PULSE", "SPIKE", "STEP_OP", "follow", "merge", "test_lane"]
+
+#: What happens to a layer: a row of weights arrives as deltas or as pulses, pulses end, or (row is
+#: an index of steps) a current changes. Among equal times and rows, ends come first.
+END, DELTA, PULSE, STEP_OP = range(4)
+OP = np.dtype([("time", np.float64), ("row", np.int32), ("kind", np.int32)])
+
+#: A spike of a layer, in the order of discovery.
+SPIKE = np.dtype([
+    ("time", np.float64), ("unit", np.int32), ("sample", np.int32), ("times", np.int32),
+])
+
+#: A lane fires faster than float64 time can resolve, or there is no room for more spikes.
+GIVE_UP = -1
+
+
+@njit
+def _not_after(a, b):
+    if a.time != b.time:
+        return a.time < b.time
+    if a.row != b.row:
+        return a.row < b.row
+    return a.kind <= b.kind
+
+
+@njit
+def merge(a, b):
+    """Merge two sorted lists of operations."""
+    out = np.empty(a.size + b.size, a.dtype)
+    i = j = 0
+    for k in range(out.size):
+        if j == b.size or (i < a.size and _not_after(a[i], b[j])):
+            entry = a[i]
+            i += 1
+        else:
+            entry = b[j]
+            j += 1
+        out[k].time = entry.time
+        out[k].row = entry.row
+        out[k].kind = entry.kind
+    return out
+
+
+@njit
+def _put(out, n_out, time, unit, sample, times):
+    entry = out[n_out]
+    entry.time = time
+    entry.unit = unit
+    entry.sample = sample
+    entry.times = times
+
+
+@njit
+def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
+    """Follow one lane alone from ``t0`` to ``t1``: releases, crossings and spikes before ``t1``.
+
+    ``x`` is its potential at ``t0``, minus infinity when it is refractory. Afterwards ``u.x`` and
+    ``u.ref_until`` are those at ``t1``, before what arrives there. Returns the number of spikes
+    found so far, or GIVE_UP.
+    """
+    if x > -np.inf:
+        u.x = x
+    u.current = drive
+    u.t_last = t0
+    now = t0
+    while True:
+        event = next_event(u, now)
+        if not event < t1:
+            break
+        if n_out == out.size:
+            return GIVE_UP
+        u.x = max(u.x, u.theta)
+        times = reset(u, event)
+        _put(out, n_out, event, unit, sample, times)
+        n_out += 1
+        u.t_last = event
+        if times == 0 or next_event(u, event) <= event:
+            return GIVE_UP
+        now = event
+    move_to(u, t1)
+    if event == t1 and u.x < u.theta:
+        u.x = u.theta
+    return n_out
+
+
+@njit
+def test_lane(u, x, drive, now, unit, sample, out, n_out):
+    """The one test of an instant, for a lane that is not refractory. As :func:`follow`."""
+    u.x = x
+    u.current = drive
+    u.t_last = now
+    if not fires(u, x):
+        return n_out
+    if n_out == out.size:
+        return GIVE_UP
+    times = reset(u, now)
+    _put(out, n_out, now, unit, sample, times)
+    if times == 0 or next_event(u, now) <= now:
+        return GIVE_UP
+    return n_out + 1
