@@ -51,7 +51,7 @@ ERROR, INTERRUPTED = 2, 130
 )
 @click.option("--lr", type=float, default=2e-3, help="First learning rate; falls to 0.")
 @click.option("--batch", type=int, default=100, help="Images of one update.")
-@click.option("--loss", type=click.Choice(coding.LOSSES), default="cross-entropy")
+@click.option("--loss", type=click.Choice(coding.LOSSES), default="mse")
 @click.option("--loss-scale", type=float, default=1.0, help="Factor on counts in cross-entropy.")
 @click.option("--init-gain", type=float, default=1.0, help="Factor on the initial weights.")
 @click.option("--threads", type=int, default=1, help="Part of what decides the last bits.")
@@ -76,7 +76,7 @@ def main(
     analog = options["name"] == "lenet5_const"
     settings = Settings(
         encoder=encoder or ("constant" if analog else "bernoulli"),
-        encoder_scale=encoder_scale or (1.1 if analog else 1.0),
+        encoder_scale=(1.1 if analog else 1.0) if encoder_scale is None else encoder_scale,
         **options,
     )
     run(settings, out, data_dir, checkpoint, resume, overwrite)
@@ -151,7 +151,7 @@ def guarded(command: click.Command, arguments: list[str] | None = None) -> int:
         click.echo(f"error: {error}", err=True)
         return ERROR
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; --resume continues from the last checkpoint", err=True)
+        click.echo("interrupted; a run with --checkpoint can be continued with --resume", err=True)
         return INTERRUPTED
     return 0
 

@@ -57,7 +57,7 @@ class Settings:
     encoder_scale: float = 1.0
     lr: float = 2e-3
     batch: int = 100
-    loss: str = "cross-entropy"
+    loss: str = "mse"
     loss_scale: float = 1.0
     init_gain: float = 1.0
     limit: int = 0

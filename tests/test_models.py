@@ -16,6 +16,7 @@ import torch
 import eventsim as es
 from eventsim.discrete import theory
 from eventsim.errors import FileError, InvalidValue
+from eventsim.load.native import read_provenance
 from models import coding, datasets, export, networks, subset, train, training
 from models.cell import VARIANTS, CoarseLIF, coefficients, fire
 from models.training import Settings, Trainer
@@ -557,8 +558,42 @@ def test_checksums_of_the_data():
 
 
 def test_images_of_the_data():
-    with np.load(DATA / "fashion-mnist_test500.npz", allow_pickle=False) as file:
-        images, labels = file["images"], file["labels"]
+    images, labels = load_images()
     assert (images.shape, images.dtype) == ((500, 28, 28), np.uint8)
     assert (labels.shape, labels.dtype) == ((500,), np.uint8)
     assert np.bincount(labels).min() > 30
+
+
+def load_images():
+    with np.load(DATA / "fashion-mnist_test500.npz", allow_pickle=False) as file:
+        return file["images"], file["labels"]
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.h5")), ids=lambda path: path.stem)
+def test_trained_networks_reach_their_accuracy(path):
+    """The twin, on the images that come along: within the error of so few of them."""
+    images, labels = load_images()
+    images, labels = images[:250] / np.float32(255), labels[:250]
+    net, disc = es.load(path)
+    counts = disc.run(net, es.encode.encode(images, disc)).sum(axis=1, dtype=int)
+    accuracy = (counts.argmax(axis=1) == labels).mean()
+    noted = read_provenance(path)["coarse_accuracy"]
+    assert accuracy == pytest.approx(noted["value"], abs=0.07)
+    assert noted["test_images"] == 10_000
+    assert (disc.dt, disc.steps, disc.spread) == (1e-3, 4, 1e-3)
+    assert all(getattr(p, "spread", 1e-3) == 1e-3 for p in net.projections)
+
+
+def test_table_of_the_data():
+    """The readme says of each network what its file says."""
+    text = (DATA / "README.md").read_text()
+    files = sorted(DATA.glob("*.h5"))
+    assert {p.stem for p in files} >= {"shallow", "hidden", "lenet5"}
+    for path in files:
+        noted = read_provenance(path)
+        accuracy = noted["coarse_accuracy"]
+        shown = training.Accuracy(accuracy["correct"], accuracy["test_images"])
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{path.name}`"))
+        assert str(shown).split(" of ")[0] in row
+        assert export.command(Settings(**noted["settings"]), path.name) in row
+    assert text.count("\n| `") == len(files)
