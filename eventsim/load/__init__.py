@@ -15,11 +15,12 @@ from eventsim.discretization import Discretization
 from eventsim.errors import FileError
 from eventsim.load.hdf5 import existing
 from eventsim.load.native import load_network
+from eventsim.load.results import load_result
 from eventsim.load.safetensors import load_safetensors
 from eventsim.load.torch import load_torch
 from eventsim.network import Network
 
-__all__ = ["load"]
+__all__ = ["load", "load_result"]
 
 _EXPECTED = "an eventsim network file, a PyTorch state_dict or a safetensors file"
 

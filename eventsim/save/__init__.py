@@ -1,7 +1,65 @@
-"""Writing networks and results to files."""
+"""Writing networks and results to files.
+
+One module per format: :mod:`~eventsim.save.native` (networks), :mod:`~eventsim.save.sonata` and
+:mod:`~eventsim.save.npz` (results); :mod:`~eventsim.save.table` makes tables of spikes. Every
+file is written whole or not at all (:mod:`~eventsim.save.files`).
+"""
 
 from __future__ import annotations
 
-from eventsim.save.native import save_network as save
+import os
+from pathlib import Path
 
-__all__ = ["save"]
+from eventsim.errors import InvalidType
+from eventsim.recording import Result, Results
+from eventsim.save.native import save_network as save
+from eventsim.save.npz import save_npz
+from eventsim.save.sonata import save_hdf5
+from eventsim.save.table import to_pandas
+
+__all__ = ["save", "save_result", "to_pandas"]
+
+
+def save_result(
+    result: Result | Results, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write what a run gave to a file that :func:`eventsim.load_result` reads back.
+
+    Parameters
+    ----------
+    result : Result or Results
+        One run, or a batch.
+    path : str or Path
+        A name that ends in ``.npz`` gives a NumPy archive, any other an HDF5 file; that of one
+        run is valid SONATA.
+    overwrite : bool
+        Whether an existing file may be replaced. Default False.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileError
+        The file exists or cannot be written.
+    InvalidType, InvalidValue
+        ``result`` is no result, or a batch of different networks or records.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from eventsim import Input, Network, SpikeTrain, load_result
+    >>> run = Result(Network([Input("in", 2)]), {"in": SpikeTrain([1e-3], [1])},
+    ...              {"in": np.array([0, 1])}, t_start=0.0, t_stop=4e-3, t_reached=4e-3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_result(save_result(run, f"{folder}/run.h5"))
+    Result(0 to 0.004 s; spikes in: 1; 0 synaptic events)
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidType(f"save_result: path: expected a str or Path, got {type(path).__name__}")
+    if os.fspath(path).lower().endswith(".npz"):
+        return save_npz(result, path, overwrite=overwrite)
+    return save_hdf5(result, path, overwrite=overwrite)
