@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -380,6 +382,16 @@ def test_bad_content_names_the_field(path, change, message):
     with pytest.raises(FileError, match=message) as error:
         load_network(path)
     assert "net.h5" in str(error.value)
+
+
+def test_loading_and_saving_bring_no_heavy_packages():
+    heavy = ["numba", "torch", "safetensors", "pandas", "matplotlib"]
+    code = (
+        "import sys, eventsim; eventsim.load, eventsim.save, eventsim.load_result; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_format_names_every_public_kind():

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import os
+import re
+import textwrap
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from torch import nn
 
 import eventsim as es
 from eventsim.errors import FileError, MissingExtra, UnsupportedNetwork
+from eventsim.load import architecture
 from eventsim.load.architecture import read_architecture
 from eventsim.load.assemble import assemble
 from eventsim.load.folding import TilingPool, fold_conv2d, fold_linear
@@ -407,6 +412,22 @@ def _without(key):
 def test_bad_description_names_the_key(content, message):
     with pytest.raises(FileError, match=message):
         read_architecture(copy.deepcopy(content))
+
+
+def test_descriptions_in_the_documentation():
+    page = (Path(__file__).parent.parent / "docs" / "files.md").read_text(encoding="utf-8")
+    documented = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    docstring = textwrap.dedent(architecture.__doc__.split("::\n", 1)[1].split("\nThis module")[0])
+    assert len(documented) == 1
+    for text in (*documented, docstring):
+        described = read_architecture(tomllib.loads(text))
+        assert [layer.kind for layer in described.layers][:2] == ["conv2d", "maxpool2d"]
+    for kind, keys in architecture.KEYS.items():
+        assert f"`{kind}`" in page
+        assert all(f"`{key}`" in page for key in keys)
+    for neuron, rule in architecture.NEURONS.items():
+        assert f"`{neuron}`" in page
+        assert f"`{rule}`" in page
 
 
 def test_tau_is_needed():

@@ -14,7 +14,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -25,7 +25,9 @@ from eventsim.load import hdf5
 from eventsim.load.native import read_network
 from eventsim.network import Network
 from eventsim.recording import Result, Results, SpikeTrain
-from eventsim.trace import Trace
+
+if TYPE_CHECKING:
+    from eventsim.trace import Trace
 
 __all__ = ["FORMAT", "VERSION", "load_result"]
 
@@ -210,6 +212,9 @@ class _Record:
         arrays = self._traces.get((name, str(sample)))
         if arrays is None:
             return None
+        # Imported here because it brings the compiler with it.
+        from eventsim.trace import Trace
+
         try:
             return Trace.from_arrays(arrays)
         except (KeyError, ValueError, IndexError, TypeError) as error:

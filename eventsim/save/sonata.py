@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -25,7 +26,9 @@ from eventsim.recording import Result, Results
 from eventsim.save.files import new_file
 from eventsim.save.native import write_array, write_network
 from eventsim.save.record import common_network, samples_of, to_arrays
-from eventsim.trace import Trace
+
+if TYPE_CHECKING:
+    from eventsim.trace import Trace
 
 __all__ = ["UNITS", "report_step_of", "save_hdf5"]
 
