@@ -180,6 +180,12 @@ def test_unknown_kind_of_population_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_name_that_hdf5_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(UnsupportedNetwork, match="name: expected a value that HDF5 can hold"):
+        save_network(tmp_path / "net.h5", es.Network([es.Input("a\0b", 1)]))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_existing_file_is_kept_unless_overwrite(net, tmp_path):
     path = tmp_path / "net.h5"
     path.write_text("precious")
@@ -255,6 +261,8 @@ def path(net, tmp_path):
 def test_missing_empty_and_foreign_files(tmp_path):
     with pytest.raises(FileError, match=r"none\.h5: .* expected .* got no such file"):
         load_network(tmp_path / "none.h5")
+    with pytest.raises(FileError, match="got no such file"):
+        load_network(tmp_path / ("x" * 300))
     with pytest.raises(FileError, match="got a folder"):
         load_network(tmp_path)
     empty = tmp_path / "empty.h5"
@@ -355,13 +363,13 @@ def _elsewhere(file):
     ("change", "message"),
     [
         (_attribute("/", "version", 99), "version: expected at most 1, got 99"),
-        (_attribute("/", "version", "one"), "attribute version: expected a int, got 'one'"),
+        (_attribute("/", "version", "one"), "attribute version: expected int, got 'one'"),
         (_attribute("/", "format", "nir"), "format: expected 'eventsim-network', got 'nir'"),
         (_delete("populations"), "/populations: expected a group, got nothing"),
         (_delete("populations/0"), "/populations/0: expected a group, got nothing"),
         (_delete("projections/4/weight"), "projections/4: expected the fields of Dense, .*weight"),
         (_attribute("projections/0", "kind", "Conv9d"), "kind: expected one of .* got 'Conv9d'"),
-        (_attribute("projections/0", "kind", None), "attribute kind: expected a str, got none"),
+        (_attribute("projections/0", "kind", None), "attribute kind: expected str, got none"),
         (_attribute("populations/1", "taumem", 1.0), "expected some of .* got .'taumem'"),
         (_attribute("populations/1", "t_ref", -1.0), "Population 'conv': t_ref: expected .* >= 0"),
         (_attribute("populations/4", "tau_mem", "fast"), "Population 'avg': tau_mem"),

@@ -36,9 +36,9 @@ def existing(path: str | os.PathLike[str], what: str) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InvalidType(f"{what}: path: expected a str or Path, got {type(path).__name__}")
     found = Path(path)
-    if not found.exists():
+    if not os.path.exists(found):
         raise FileError(f"{path}: file: expected {what}, got no such file")
-    if not found.is_file():
+    if not os.path.isfile(found):
         raise FileError(f"{path}: file: expected {what}, got a folder or special file")
     if found.stat().st_size == 0:
         raise FileError(f"{path}: file: expected {what}, got an empty file")
@@ -143,11 +143,11 @@ def attribute(group: h5py.Group, name: str, kind: type) -> Any:
     """Attribute ``name`` of ``group`` as a plain ``str``, ``int``, ``float`` or ``bool``."""
     where = f"{group.file.filename}: {group.name}: attribute {name}"
     if name not in group.attrs:
-        raise FileError(f"{where}: expected a {kind.__name__}, got none")
+        raise FileError(f"{where}: expected {kind.__name__}, got none")
     value = group.attrs[name]
     plain = value.item() if isinstance(value, np.generic) else value
     if kind is float and isinstance(plain, int) and not isinstance(plain, bool):
         plain = float(plain)
     if type(plain) is not kind:
-        raise FileError(f"{where}: expected a {kind.__name__}, got {value!r}")
+        raise FileError(f"{where}: expected {kind.__name__}, got {value!r}")
     return plain

@@ -129,7 +129,7 @@ def _write_item(group: h5py.Group, item: Any, kinds: Mapping[str, Any]) -> None:
             write_array(group, field.name, value)
         elif value is not None:
             try:
-                group.attrs[field.name] = value
+                group.attrs[field.name] = value.item() if isinstance(value, np.generic) else value
             except (TypeError, ValueError) as error:
                 raise UnsupportedNetwork(
                     f"save: {item!r}: {field.name}: expected a value that HDF5 can hold, "
