@@ -68,8 +68,11 @@ def instants(ops, pointer, tau, t_start, t_stop, at_start):
 
 
 @njit
-def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit):
+def _release(
+    lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit, release
+):
     """Treat apart the lanes that reached threshold or whose refractory period ended."""
+    release[0] = np.inf
     for j in range(limit):
         free = v[j] > -np.inf
         if (free and next_v[j] >= theta[j]) or (not free and lanes[j].ref_until <= now):
@@ -79,27 +82,23 @@ def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, the
             if n_out == GIVE_UP:
                 return n_out
             next_v[j] = lanes[j].x if lanes[j].ref_until <= now else -np.inf
+        if next_v[j] == -np.inf:
+            release[0] = min(release[0], lanes[j].ref_until)
     return n_out
 
 
 @njit
-def _first_release(lanes, v, limit):
-    first = np.inf
-    for j in range(limit):
-        if v[j] == -np.inf:
-            first = min(first, lanes[j].ref_until)
-    return first
-
-
-@njit
-def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit):
-    """Test each lane that stands at threshold."""
+def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release):
+    """Test each lane at threshold; ``release[0]`` is the first end of refractoriness."""
     for j in range(limit):
         if v[j] >= theta[j]:
             n_out = test_lane(lanes[j], v[j], drive[j], now, unit + j, sample, out, n_out)
             if n_out == GIVE_UP:
                 return n_out
-            v[j] = lanes[j].x if lanes[j].ref_until <= now else -np.inf
+            v[j] = lanes[j].x
+            if lanes[j].ref_until > now:
+                v[j] = -np.inf
+                release[0] = min(release[0], lanes[j].ref_until)
     return n_out
 
 
@@ -107,45 +106,49 @@ def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit):
 def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample, out, n_out, limit):
     """One block, one sample, arrivals only: nothing happens between instants."""
     drive = np.zeros(BLOCK)
-    release = np.inf
+    release = np.full(1, np.inf)
     for k in range(begin, end):
         now, decay = table[k].time, table[k].decay
         a, b = table[k].first, table[k + 1].first
         high = 0
         if b == a + 1:
-            row = weights[ops[a].row]
+            row = np.int64(ops[a].row)
             for j in range(BLOCK):
-                x = v[j] * decay + row[j]
+                x = v[j] * decay + weights[row, j]
                 v[j] = x
                 high += x >= theta[j]
-            if release <= now:
+            if release[0] <= now:
                 for j in range(BLOCK):
-                    acc[j] = row[j]
+                    acc[j] = weights[row, j]
         else:
             acc[:] = 0.0
             for i in range(a, b):
-                row = weights[ops[i].row]
+                row = np.int64(ops[i].row)
                 for j in range(BLOCK):
-                    acc[j] += row[j]
+                    acc[j] += weights[row, j]
             for j in range(BLOCK):
                 x = v[j] * decay + acc[j]
                 v[j] = x
                 high += x >= theta[j]
-        if release <= now:
+        if release[0] <= now:
+            release[0] = np.inf
             for j in range(limit):
-                if v[j] == -np.inf and lanes[j].ref_until <= now:
-                    n_out = follow(
-                        lanes[j], v[j], 0.0, lanes[j].ref_until, now, unit + j, sample, out,
-                        n_out,
-                    )
-                    v[j] = lanes[j].x + acc[j]
-                    high += v[j] >= theta[j]
-            release = _first_release(lanes, v, limit)
+                if v[j] > -np.inf:
+                    continue
+                if lanes[j].ref_until > now:
+                    release[0] = min(release[0], lanes[j].ref_until)
+                    continue
+                n_out = follow(
+                    lanes[j], v[j], 0.0, lanes[j].ref_until, now, unit + j, sample, out, n_out
+                )
+                v[j] = lanes[j].x + acc[j]
+                high += v[j] >= theta[j]
         if high > 0:
-            n_out = _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit)
+            n_out = _test_block(
+                lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release
+            )
             if n_out == GIVE_UP:
                 return n_out
-            release = _first_release(lanes, v, limit)
     return n_out
 
 
@@ -159,9 +162,9 @@ def _refresh(pulse, weights, ops, first, last, spread, now):
         if op.time + widest <= now:
             return
         if op.kind == PULSE and op.time + spread[op.row] > now:
-            row = weights[op.row]
+            row = np.int64(op.row)
             for j in range(BLOCK):
-                pulse[j] += row[j]
+                pulse[j] += weights[row, j]
 
 
 @njit
@@ -171,22 +174,21 @@ def _driven(
 ):
     """One block, one sample, with pulses, bias or steps of currents."""
     next_v, pulse, drive = np.empty(BLOCK), np.zeros(BLOCK), current.copy()
-    release = np.inf
+    release = np.full(1, np.inf)
     active, changes = 0, 0
     before = t_start
     for k in range(begin, end + 1):
         now, decay, gain = table[k].time, table[k].decay, table[k].gain
         high = 0
-        changed = False
         for j in range(BLOCK):
             drive[j] = current[j] + pulse[j]
             x = v[j] * decay + drive[j] * gain
             next_v[j] = x
             high += x >= theta[j]
-        if high > 0 or release <= now:
-            changed = True
+        if high > 0 or release[0] <= now:
             n_out = _release(
-                lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit
+                lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit,
+                release,
             )
             if n_out == GIVE_UP:
                 return n_out
@@ -197,26 +199,26 @@ def _driven(
         for i in range(table[k].first, table[k + 1].first):
             kind = ops[i].kind
             if kind == PULSE:
-                row = weights[ops[i].row]
+                row = np.int64(ops[i].row)
                 active += 1
                 changes += 1
                 for j in range(BLOCK):
-                    pulse[j] += row[j]
+                    pulse[j] += weights[row, j]
             elif kind == END:
-                row = weights[ops[i].row]
+                row = np.int64(ops[i].row)
                 active -= 1
                 changes += 1
                 for j in range(BLOCK):
-                    pulse[j] -= row[j]
+                    pulse[j] -= weights[row, j]
                 if active == 0:
                     pulse[:] = 0.0
             elif kind == DELTA:
-                row = weights[ops[i].row]
+                row = np.int64(ops[i].row)
                 if jumps == 0:
                     acc[:] = 0.0
                 jumps += 1
                 for j in range(BLOCK):
-                    acc[j] += row[j]
+                    acc[j] += weights[row, j]
             else:
                 step = steps[ops[i].row]
                 lane = step.unit - unit
@@ -234,14 +236,13 @@ def _driven(
                 v[j] += acc[j]
                 high += v[j] >= theta[j]
         if high > 0:
-            changed = True
             for j in range(BLOCK):
                 drive[j] = current[j] + pulse[j]
-            n_out = _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit)
+            n_out = _test_block(
+                lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release
+            )
             if n_out == GIVE_UP:
                 return n_out
-        if changed:
-            release = _first_release(lanes, v, limit)
         before = now
     return n_out
 

@@ -231,8 +231,8 @@ def _spikes(
             )
         else:
             found = run_patches(
-                layer.units, layer.lanes, layer.link, layer.rows.indptr, layer.rows.post, layer.weights,
-                table, bounds, ops, step_rows, step_at, driven, interval[0], out,
+                layer.units, layer.lanes, layer.link, layer.rows.indptr, layer.rows.post,
+                layer.weights, table, bounds, ops, step_rows, step_at, driven, interval[0], out,
             )
         if found != GIVE_UP:
             return out[:found]

@@ -86,11 +86,11 @@ def _advance(
 
 
 @njit
-def _receive(group, first, size, begin, width, weights, at, kind, v, pulse):
+def _receive(group, first, size, begin, width, weights, at, kind, acc, pulse):
     """A run of weights reaches ``width`` lanes from ``begin`` on, of the group at ``first``."""
     if kind == DELTA:
         for k in range(width):
-            v[begin + k] += weights[at + k]
+            acc[begin + k] += weights[at + k]
         group.high += 1
     elif kind == PULSE:
         group.active += 1
@@ -106,8 +106,13 @@ def _receive(group, first, size, begin, width, weights, at, kind, v, pulse):
 
 
 @njit
-def _settle(g, group, size, units, theta, v, pulse, current, now, layout, sample, out, n_out):
-    """Test the lanes of a group once, after everything of the instant has arrived."""
+def _settle(
+    g, group, size, units, theta, v, acc, pulse, current, now, layout, sample, out, n_out
+):
+    """Add what arrived in the instant and test the lanes of a group, once."""
+    for k in range(g * size, (g + 1) * size):
+        v[k] += acc[k]
+        acc[k] = 0.0
     for k in range(g * size, (g + 1) * size):
         if v[k] >= theta[k]:
             u = units[k]
@@ -187,6 +192,7 @@ def run_patches(
     reached = np.empty(n_groups, np.int64)
     groups = np.zeros(n_groups, GROUP)
     v, pulse, current = np.empty(n_lanes), np.empty(n_lanes), np.empty(n_lanes)
+    acc = np.zeros(n_lanes)
     n_out = 0
     conv = indptr.size == 0
     width = size // link.groups
@@ -237,15 +243,15 @@ def run_patches(
                     else:
                         _receive(
                             group, g * size, size, g * size + offset, width, weights,
-                            taps[m] + offset, ops[i].kind, v, pulse,
+                            taps[m] + offset, ops[i].kind, acc, pulse,
                         )
             if k == end:
                 break
             for m in range(n_reached):
                 if groups[reached[m]].high > 0:
                     n_out = _settle(
-                        reached[m], groups[reached[m]], size, own, theta, v, pulse, current, now,
-                        layout, sample, out, n_out,
+                        reached[m], groups[reached[m]], size, own, theta, v, acc, pulse, current,
+                        now, layout, sample, out, n_out,
                     )
                     if n_out == GIVE_UP:
                         return n_out
