@@ -15,13 +15,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from eventsim import decode, discrete, encode, errors, fidelity, plot
+    from eventsim.convolution import Conv2d
     from eventsim.discretization import Discretization
     from eventsim.fidelity.compare import validate
     from eventsim.load import load, load_result
     from eventsim.network import Network
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
     from eventsim.populations import Input, Population, Relay
-    from eventsim.projections import Conv2d, Dense, Sparse
+    from eventsim.projections import Dense, Sparse
     from eventsim.recording import Result, SpikeTrain
     from eventsim.save import save
     from eventsim.simulate import simulate
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 #: Public name -> module that defines it.
 _DEFINED_IN = {
     "AvgPool2d": "eventsim.pooling",
-    "Conv2d": "eventsim.projections",
+    "Conv2d": "eventsim.convolution",
     "Dense": "eventsim.projections",
     "Discretization": "eventsim.discretization",
     "Input": "eventsim.populations",

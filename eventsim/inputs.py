@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.errors import InvalidType
 from eventsim.network import Network
-from eventsim.populations import Input, Population
+from eventsim.populations import Population
 from eventsim.recording import SpikeTrain
 
 __all__ = [

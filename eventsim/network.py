@@ -204,7 +204,7 @@ class Network:
                 if isinstance(value, np.ndarray):
                     digest.update(f"{field.name}{value.dtype}{value.shape}".encode())
                     digest.update(value.tobytes())
-                else:
+                elif value != field.default:  # a new parameter leaves old networks as they were
                     digest.update(f"{field.name}={value!r}".encode())
         return digest.hexdigest()
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from eventsim import checks
-from eventsim.projections import Projection, Rows, Shape, image_shape
+from eventsim.convolution import image_shape
+from eventsim.projections import Projection, Rows, Shape
 
 __all__ = ["AvgPool2d", "MaxPool2d", "SumPool2d"]
 
@@ -181,6 +182,7 @@ class MaxPool2d(_Pool2d):
         super().__post_init__()
         if self.rule not in self.RULES:
             raise checks.fail(self.where, "rule", f"one of {self.RULES}", repr(self.rule))
+        self._set("rule", str(self.rule))
         if self.window is not None:
             window = checks.scalar(self.where, "window", self.window)
             if window < 0:

@@ -174,6 +174,7 @@ class Population(_Units):
             object.__setattr__(self, field, bool(getattr(self, field)))
         if self.reset not in ("value", "subtract"):
             raise checks.fail(where, "reset", "'value' or 'subtract'", repr(self.reset))
+        object.__setattr__(self, "reset", str(self.reset))
         if self.multi_spike and self.reset != "subtract":
             raise checks.fail(where, "multi_spike", "False unless reset='subtract'", True)
         if self.tau_syn is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.engine import layered
 from eventsim.engine.driver import QueueRun
+from eventsim.engine.replay import replay
 from eventsim.errors import IncompleteRunWarning, UnsupportedNetwork
 from eventsim.inputs import (
     check_currents,
@@ -123,7 +124,7 @@ def simulate(
     neurons = check_record_v(net, record_v)
     if max_events < 1:
         raise checks.fail("simulate", "max_events", "a number >= 1", max_events)
-    chosen = _choose(net, engine, bool(neurons))
+    chosen = _choose(net, engine)
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     size = layered.samples_per_call(net) if chosen == "layered" else 1
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
@@ -151,11 +152,9 @@ def simulate(
     return batch[0] if n is None else batch
 
 
-def _choose(net: Network, engine: str, record_v: bool) -> str:
+def _choose(net: Network, engine: str) -> str:
     """The loop to use, or why the one asked for cannot be."""
     reason = layered.why_not(net)
-    if reason is None and record_v:
-        reason = "potentials are recorded by the queue engine"
     if engine == "auto":
         return "queue" if reason else "layered"
     if engine == "layered" and reason:
@@ -217,7 +216,7 @@ class _Run:
         began = time.perf_counter()
         outcome = layered.run(
             self.net, [w[0] for w in work], [w[1] for w in work], self.t_start, self.t_stop,
-            self.keep, self.max_events,
+            self._needed(), self.max_events,
         )
         wall = (time.perf_counter() - began) / len(work)
         results = []
@@ -227,13 +226,26 @@ class _Run:
                 # such a run in time and keeps what it has.
                 results.append(self._queue(trains, steps, interrupted))
                 continue
+            traces = {
+                name: replay(
+                    self.net, name, neurons, sample.spikes, steps.get(name, np.zeros((0, 3))),
+                    self.t_start, self.t_stop,
+                )
+                for name, neurons in self.record_v.items()
+            }
             results.append(Result(
-                network=self.net, spikes=sample.spikes, counts=sample.counts,
+                network=self.net, counts=sample.counts, v=traces,
+                spikes={k: v for k, v in sample.spikes.items() if k in self.keep},
                 t_start=self.t_start, t_stop=self.t_stop, t_reached=self.t_stop,
                 n_events=sample.n_events, engine="layered", wall_s=wall,
                 provenance=self.provenance,
             ))
         return results
+
+    def _needed(self) -> set[str]:
+        """Populations whose spikes are kept, or lead to a recorded potential."""
+        links = self.net.projections
+        return self.keep | {link.source for link in links if link.target in self.record_v}
 
     def nothing(self) -> Result:
         """The result of a sample that was not begun when the run was interrupted."""

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.convolution import Conv2d, image_shape
 from eventsim.jit import njit
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
-from eventsim.projections import Conv2d, Dense, Projection, image_shape
+from eventsim.projections import Dense, Projection
 
 __all__ = ["Link", "link"]
 

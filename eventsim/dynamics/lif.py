@@ -27,7 +27,15 @@ from numpy.typing import NDArray
 
 from eventsim.jit import njit
 
-__all__ = ["advance", "coefficients", "decay_factor", "drive_scale", "potential", "rises_above", "time_to"]
+__all__ = [
+    "advance",
+    "coefficients",
+    "decay_factor",
+    "drive_scale",
+    "potential",
+    "rises_above",
+    "time_to",
+]
 
 Floats = NDArray[np.float64]
 

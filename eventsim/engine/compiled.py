@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.convolution import Conv2d, image_shape
 from eventsim.dynamics.lif import drive_scale
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population, Relay
-from eventsim.projections import Conv2d, Dense, Projection, image_shape
+from eventsim.projections import Dense, Projection
 
 __all__ = ["CompiledNetwork", "LINK", "POPULATION", "Tables", "UNIT", "compile_network"]
 

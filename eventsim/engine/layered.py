@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.convolution import Conv2d
 from eventsim.engine.compiled import LINK, compile_network
 from eventsim.engine.dense import BLOCK, instants, run_dense
 from eventsim.engine.driver import current_rows
@@ -24,7 +25,7 @@ from eventsim.engine.pool import pool_spikes
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population, Relay
-from eventsim.projections import Conv2d, Dense, Projection, Rows
+from eventsim.projections import Dense, Projection, Rows
 from eventsim.recording import SpikeTrain
 
 __all__ = ["Sample", "run", "samples_per_call", "why_not"]

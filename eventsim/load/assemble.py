@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
+from eventsim.convolution import Conv2d, image_shape
 from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, FileError, UnsupportedNetwork
 from eventsim.load.architecture import Architecture, Layer
@@ -21,7 +22,7 @@ from eventsim.load.tensors import Tensors
 from eventsim.network import Network
 from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
 from eventsim.populations import Input, Population, Relay
-from eventsim.projections import Conv2d, Dense, image_shape
+from eventsim.projections import Dense
 
 __all__ = ["assemble"]
 

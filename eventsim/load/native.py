@@ -10,13 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from eventsim.convolution import Conv2d
 from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, FileError
 from eventsim.load import hdf5
 from eventsim.network import Network
 from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
 from eventsim.populations import Input, Population, Relay
-from eventsim.projections import Conv2d, Dense, Sparse
+from eventsim.projections import Dense, Sparse
 
 __all__ = ["FORMAT", "KINDS", "VERSION", "load_network", "read_network", "read_provenance"]
 
