@@ -130,9 +130,7 @@ class Conv2d(Projection):
     def fan_outs(self, source: Shape, target: Shape) -> NDArray[np.int64]:
         channels, *size = image_shape(self.where, "source", source)
         reached = []
-        for axis, (n, m) in enumerate(
-            zip(size, self.output_shape(source)[1:], strict=True)
-        ):
+        for axis, (n, m) in enumerate(zip(size, self.output_shape(source)[1:], strict=True)):
             tap = np.arange(self.weight.shape[2 + axis]) * self.dilation[axis]
             at = np.arange(m)[:, None] * self.stride[axis] - self.padding[axis] + tap
             reached.append(np.bincount(at[(at >= 0) & (at < n)], minlength=n))

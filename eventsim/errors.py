@@ -42,7 +42,7 @@ class MissingExtra(EventsimError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}: pip install \"eventsim[{extra}]\""
+            f'{purpose} needs the package {package!r}: pip install "eventsim[{extra}]"'
         )
 
 

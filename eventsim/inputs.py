@@ -115,7 +115,9 @@ def check_currents(
         if twice.size:
             time, k = rows[twice[0], :2]
             raise checks.fail(
-                where, "steps", "one step of a neuron at one time",
+                where,
+                "steps",
+                "one step of a neuron at one time",
                 f"two for neuron {int(k)} at {time!r} s",
             )
         checked[name] = rows
@@ -150,7 +152,9 @@ def check_record(net: Network, record: str | Sequence[str]) -> set[str]:
         return set()
     if isinstance(record, str) or not set(record) <= names:
         raise checks.fail(
-            "simulate", "record", f"'spikes', 'counts' or names among {sorted(names)}",
+            "simulate",
+            "record",
+            f"'spikes', 'counts' or names among {sorted(names)}",
             repr(record),
         )
     return set(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,20 +97,24 @@ class Network:
             raise checks.fail(projection.where, "target", "a Population or Relay", "an Input")
         if isinstance(projection, MaxPool2d) != isinstance(target, Relay):
             raise checks.fail(
-                projection.where, "target",
+                projection.where,
+                "target",
                 "a Relay" if isinstance(projection, MaxPool2d) else "a Population",
                 f"{type(target).__name__} {target.name!r}",
             )
         if isinstance(projection, MaxPool2d):
             incoming = [p for p in self.projections if p.target == target.name]
             if len(incoming) > 1:
-                raise checks.fail(projection.where, "target", "one MaxPool2d for a Relay",
-                                  len(incoming))
+                raise checks.fail(
+                    projection.where, "target", "one MaxPool2d for a Relay", len(incoming)
+                )
             needs_window = projection.rule == "first_spike" and projection.window is None
             if needs_window and not isinstance(source, Population):
                 raise checks.fail(
-                    projection.where, "window",
-                    f"seconds, as source {source.name!r} has no refractory period", None,
+                    projection.where,
+                    "window",
+                    f"seconds, as source {source.name!r} has no refractory period",
+                    None,
                 )
         projection.check_shapes(source.shape, target.shape)
 
@@ -130,7 +134,7 @@ class Network:
     @property
     def order(self) -> tuple[str, ...]:
         """Names in the order in which populations are visited within an instant."""
-        return self._order  # type: ignore[attr-defined, no-any-return]
+        return self._order  # type: ignore[attr-defined]
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -147,9 +151,7 @@ class Network:
 
     def synapses(self, projection: Projection) -> int:
         """Number of synapses of one projection of this network."""
-        return projection.n_synapses(
-            self[projection.source].shape, self[projection.target].shape
-        )
+        return projection.n_synapses(self[projection.source].shape, self[projection.target].shape)
 
     def with_spread(self, spread: float) -> Network:
         """The same network with pulses of ``spread`` seconds (0: deltas) on every synapse.
@@ -164,10 +166,7 @@ class Network:
         """
         return Network(
             self.populations,
-            [
-                dataclasses.replace(p, spread=spread) if hasattr(p, "spread") else p
-                for p in self.projections
-            ],
+            [p.with_spread(spread) for p in self.projections],
         )
 
     def replace(self, name: str, **parameters: Any) -> Network:
@@ -182,9 +181,7 @@ class Network:
                 f"population {name!r}", "parameters", f"some of {sorted(fields)}", sorted(unknown)
             )
         new = type(old)(**{**fields, "n": old.shape, **parameters})
-        return Network(
-            [new if p.name == name else p for p in self.populations], self.projections
-        )
+        return Network([new if p.name == name else p for p in self.populations], self.projections)
 
     def session(self, **options: Any) -> Session:
         """A run that is fed and advanced piece by piece; see :class:`eventsim.Session`."""
@@ -234,12 +231,16 @@ class Network:
         for link in self.projections:
             weights += link.n_parameters
             synapses += self.synapses(link)
-            links.append((
-                f"{link.source} -> {link.target}", type(link).__name__,
-                f"{link.n_parameters:,}", f"{self.synapses(link):,}",
-                _seconds(link.delay),  # type: ignore[attr-defined]
-                _seconds(link.spread) if hasattr(link, "spread") else "-",
-            ))
+            links.append(
+                (
+                    f"{link.source} -> {link.target}",
+                    type(link).__name__,
+                    f"{link.n_parameters:,}",
+                    f"{self.synapses(link):,}",
+                    _seconds(link.delay),  # type: ignore[attr-defined]
+                    _seconds(link.spread) if hasattr(link, "spread") else "-",
+                )
+            )
         links.append(("total", "", f"{weights:,}", f"{synapses:,}", "", ""))
         return _table(rows) + "\n\n" + _table(links)
 
@@ -260,7 +261,9 @@ def _topological_order(net: Network) -> tuple[str, ...]:
         ready = [n for n in waiting if not any(t == n and s in waiting for s, t in zero)]
         if not ready:
             raise checks.fail(
-                "Network", "projections", "no cycle of zero-delay projections",
+                "Network",
+                "projections",
+                "no cycle of zero-delay projections",
                 " -> ".join(_cycle(waiting, zero)),
             )
         order.append(ready[0])
@@ -290,8 +293,10 @@ def _parameters(population: Units) -> str:
     parts = []
     for field in population.PARAMETERS + population.FLAGS:
         value = getattr(population, field)
-        if field != "tau_mem" and not isinstance(value, np.ndarray) and (
-            value == Population.__dataclass_fields__[field].default
+        if (
+            field != "tau_mem"
+            and not isinstance(value, np.ndarray)
+            and (value == Population.__dataclass_fields__[field].default)
         ):
             continue
         if isinstance(value, np.ndarray):
@@ -303,7 +308,7 @@ def _parameters(population: Units) -> str:
     return ", ".join(parts)
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

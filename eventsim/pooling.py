@@ -33,7 +33,9 @@ class _Pool2d(Projection):
         self._set("padding", checks.pair(self.where, "padding", self.padding, 0))
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
             raise checks.fail(
-                self.where, "padding", f"at most half of kernel_size {self.kernel_size}",
+                self.where,
+                "padding",
+                f"at most half of kernel_size {self.kernel_size}",
                 self.padding,
             )
         super().__post_init__()
@@ -67,8 +69,7 @@ class _Pool2d(Projection):
         channels, height, width = image_shape(self.where, "source", source)
         _, out_y, out_x = self.output_shape(source)
         c, y, x, a, b = (
-            grid.reshape(-1)
-            for grid in np.indices((channels, out_y, out_x, *self.kernel_size))
+            grid.reshape(-1) for grid in np.indices((channels, out_y, out_x, *self.kernel_size))
         )
         u = y * self.stride[0] - self.padding[0] + a
         v = x * self.stride[1] - self.padding[1] + b

@@ -53,7 +53,7 @@ class _Units:
     @property
     def shape(self) -> tuple[int, ...]:
         """Arrangement of the units; flat index runs over (channel, y, x), last axis fastest."""
-        return self._shape  # type: ignore[attr-defined, no-any-return]
+        return self._shape  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         size = self.n if len(self.shape) == 1 else self.shape

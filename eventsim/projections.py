@@ -8,7 +8,7 @@ dv/dt during ``[arrival, arrival + spread)``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,8 +56,9 @@ class Projection:
             if spread < 0:
                 raise checks.fail(self.where, "spread", "a number >= 0", spread)
             self._set("spread", spread)
-        if getattr(self, "receptor", None) is not None:
-            raise checks.fail(self.where, "receptor", "None (delta or pulse)", self.receptor)
+        receptor = getattr(self, "receptor", None)
+        if receptor is not None:
+            raise checks.fail(self.where, "receptor", "None (delta or pulse)", receptor)
 
     def _checked_delay(self) -> Any:
         delay = checks.scalar(self.where, "delay", self.delay)  # type: ignore[attr-defined]
@@ -71,12 +72,16 @@ class Projection:
     def _weight(self, ndim: int, axes: str) -> Array:
         weight = checks.real_array(self.where, "weight", self.weight)  # type: ignore[attr-defined]
         if weight.ndim != ndim:
-            raise checks.fail(
-                self.where, "weight", f"{ndim} axes {axes}", f"shape {weight.shape}"
-            )
+            raise checks.fail(self.where, "weight", f"{ndim} axes {axes}", f"shape {weight.shape}")
         checks.finite(self.where, "weight", weight)
         self._set("weight", weight)
         return weight
+
+    def with_spread(self, spread: float) -> Projection:
+        """The same projection with pulses of another width, where it has any."""
+        if not hasattr(self, "spread"):
+            return self
+        return replace(self, spread=spread)  # type: ignore[call-arg]
 
     def check_shapes(self, source: Shape, target: Shape) -> None:
         """Raise InvalidValue unless populations of these shapes fit."""
@@ -275,4 +280,3 @@ def _delay_array(where: str, delay: Any, shape: Shape) -> Any:
     checks.finite(where, "delay", array)
     checks.non_negative(where, "delay", array)
     return checks.read_only(array) if array.ndim else float(array)
-

@@ -83,7 +83,10 @@ class Session:
     def reset(self) -> None:
         """Back to ``t_start``, without the spikes and currents that were injected."""
         self._run = QueueRun(
-            self.net, self.t_start, log=self._log, record_v=self._record_v,
+            self.net,
+            self.t_start,
+            log=self._log,
+            record_v=self._record_v,
             currents=self._currents,
         )
 

@@ -215,8 +215,13 @@ class _Run:
     ) -> list[Result]:
         began = time.perf_counter()
         outcome = layered.run(
-            self.net, [w[0] for w in work], [w[1] for w in work], self.t_start, self.t_stop,
-            self._needed(), self.max_events,
+            self.net,
+            [w[0] for w in work],
+            [w[1] for w in work],
+            self.t_start,
+            self.t_stop,
+            self._needed(),
+            self.max_events,
         )
         wall = (time.perf_counter() - began) / len(work)
         results = []
@@ -228,18 +233,31 @@ class _Run:
                 continue
             traces = {
                 name: replay(
-                    self.net, name, neurons, sample.spikes, steps.get(name, np.zeros((0, 3))),
-                    self.t_start, self.t_stop,
+                    self.net,
+                    name,
+                    neurons,
+                    sample.spikes,
+                    steps.get(name, np.zeros((0, 3))),
+                    self.t_start,
+                    self.t_stop,
                 )
                 for name, neurons in self.record_v.items()
             }
-            results.append(Result(
-                network=self.net, counts=sample.counts, v=traces,
-                spikes={k: v for k, v in sample.spikes.items() if k in self.keep},
-                t_start=self.t_start, t_stop=self.t_stop, t_reached=self.t_stop,
-                n_events=sample.n_events, engine="layered", wall_s=wall,
-                provenance=self.provenance,
-            ))
+            results.append(
+                Result(
+                    network=self.net,
+                    counts=sample.counts,
+                    v=traces,
+                    spikes={k: v for k, v in sample.spikes.items() if k in self.keep},
+                    t_start=self.t_start,
+                    t_stop=self.t_stop,
+                    t_reached=self.t_stop,
+                    n_events=sample.n_events,
+                    engine="layered",
+                    wall_s=wall,
+                    provenance=self.provenance,
+                )
+            )
         return results
 
     def _needed(self) -> set[str]:
@@ -253,6 +271,10 @@ class _Run:
             network=self.net,
             spikes={name: SpikeTrain([], []) for name in self.keep},
             counts={p.name: np.zeros(p.n, dtype=np.int64) for p in self.net.populations},
-            t_start=self.t_start, t_stop=self.t_stop, t_reached=self.t_start, complete=False,
-            stop_reason="interrupted before it began", provenance=self.provenance,
+            t_start=self.t_start,
+            t_stop=self.t_stop,
+            t_reached=self.t_start,
+            complete=False,
+            stop_reason="interrupted before it began",
+            provenance=self.provenance,
         )

@@ -68,7 +68,9 @@ class Trace:
         times = np.atleast_1d(np.asarray(t, dtype=np.float64))
         if times.size and not (times.min() >= self.t_start and times.max() <= self.t_end):
             raise checks.fail(
-                "Trace", "t", f"times in [{self.t_start:g}, {self.t_end:g}] s",
+                "Trace",
+                "t",
+                f"times in [{self.t_start:g}, {self.t_end:g}] s",
                 f"{times.min():g} to {times.max():g}",
             )
         v = np.empty((times.size, self.neurons.size))
@@ -107,12 +109,14 @@ class Trace:
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Trace:
         """The trace that :meth:`to_arrays` wrote."""
         pointer = arrays["pointer"]
-        knots = [
-            arrays["knots"][a:b] for a, b in zip(pointer[:-1], pointer[1:], strict=True)
-        ]
+        knots = [arrays["knots"][a:b] for a, b in zip(pointer[:-1], pointer[1:], strict=True)]
         return cls(
-            arrays["neurons"], knots, arrays["tau_mem"], arrays["v_leak"],
-            arrays["v_threshold"], *map(float, arrays["interval"]),
+            arrays["neurons"],
+            knots,
+            arrays["tau_mem"],
+            arrays["v_leak"],
+            arrays["v_threshold"],
+            *map(float, arrays["interval"]),
         )
 
     def __repr__(self) -> str:

@@ -47,9 +47,7 @@ def run_jobs(
             except BaseException as error:  # raised again in the calling thread
                 finished.put((i, None, error))
 
-    crew = [
-        threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(jobs)))
-    ]
+    crew = [threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(jobs)))]
     for thread in crew:
         thread.start()
     total, done = sum(job.size for job in jobs), 0

@@ -106,7 +106,8 @@ class Twin:
         inputs, samples, steps = self._checked_inputs(x)
         sizes = {name: self.net[name].n for name in names}
         kinds = {
-            name: np.dtype(np.uint8) if record == "spikes" and not self._is_analog(name)
+            name: np.dtype(np.uint8)
+            if record == "spikes" and not self._is_analog(name)
             else self.dtype
             for name in names
         }

@@ -31,65 +31,84 @@ DENSE, ROWS, CONV = 0, 1, 2
 FIRST_SPIKE, EVERY_SPIKE, LEADER = 0, 1, 2
 
 #: A unit: parameters, then state.
-UNIT = np.dtype([
-    ("tau", np.float64),
-    ("theta", np.float64),  # threshold above v_leak
-    ("reset", np.float64),  # reset potential above v_leak
-    ("t_ref", np.float64),
-    ("bias", np.float64),  # drive of i_bias, V/s
-    ("gain", np.float64),  # drive of a unit current, V/s
-    ("x", np.float64),  # potential above v_leak at t_last
-    ("t_last", np.float64),
-    ("current", np.float64),  # drive of bias and stepped current, V/s
-    ("pulse", np.float64),  # sum of active pulses, V/s
-    ("pulse_low", np.float64),  # what rounding took from that sum
-    ("ref_until", np.float64),  # end of refractoriness; of a Relay: end of closure
-    ("acc", np.float64),  # deltas of this instant
-    ("next_time", np.float64),  # time of the unit's own next event
-    ("active", np.int64),  # number of active pulses
-    ("mark", np.int64),  # last instant in which the unit was touched
-    ("crossed", np.int64),  # last instant that is the unit's own event
-    ("count", np.int64),  # spikes so far
-    ("best", np.int64),  # of a Relay with the rule "leader": most spikes of one source
-    ("where", np.int64),  # position in the heap of own events, -1 outside
-    ("population", np.int32),
-    ("subtract", np.bool_),
-    ("multi", np.bool_),
-    ("inclusive", np.bool_),
-    ("traced", np.bool_),
-])
-
-POPULATION = np.dtype([
-    ("offset", np.int64),  # first unit, and the one after the last
-    ("stop", np.int64),
-    ("kind", np.int64),
-    ("rule", np.int64),  # of a Relay: how its windows choose
-    ("window", np.float64),  # of a Relay: how long a window stays closed
-    ("out_first", np.int64),  # outgoing projections in `Tables.out`
-    ("out_stop", np.int64),
-    ("heard_at", np.int64),  # of a Relay: where the counts of its sources begin
-    ("arrived", np.int64),  # state: deliveries and own events of this instant
-])
-
-_GEOMETRY = (
-    "in_c", "in_y", "in_x", "out_c", "out_y", "out_x", "k_y", "k_x",
-    "s_y", "s_x", "p_y", "p_x", "d_y", "d_x", "groups",
+UNIT = np.dtype(
+    [
+        ("tau", np.float64),
+        ("theta", np.float64),  # threshold above v_leak
+        ("reset", np.float64),  # reset potential above v_leak
+        ("t_ref", np.float64),
+        ("bias", np.float64),  # drive of i_bias, V/s
+        ("gain", np.float64),  # drive of a unit current, V/s
+        ("x", np.float64),  # potential above v_leak at t_last
+        ("t_last", np.float64),
+        ("current", np.float64),  # drive of bias and stepped current, V/s
+        ("pulse", np.float64),  # sum of active pulses, V/s
+        ("pulse_low", np.float64),  # what rounding took from that sum
+        ("ref_until", np.float64),  # end of refractoriness; of a Relay: end of closure
+        ("acc", np.float64),  # deltas of this instant
+        ("next_time", np.float64),  # time of the unit's own next event
+        ("active", np.int64),  # number of active pulses
+        ("mark", np.int64),  # last instant in which the unit was touched
+        ("crossed", np.int64),  # last instant that is the unit's own event
+        ("count", np.int64),  # spikes so far
+        ("best", np.int64),  # of a Relay with the rule "leader": most spikes of one source
+        ("where", np.int64),  # position in the heap of own events, -1 outside
+        ("population", np.int32),
+        ("subtract", np.bool_),
+        ("multi", np.bool_),
+        ("inclusive", np.bool_),
+        ("traced", np.bool_),
+    ]
 )
 
-LINK = np.dtype([
-    ("kind", np.int64),
-    ("source", np.int64),
-    ("target", np.int64),
-    ("spread", np.float64),
-    ("delay", np.float64),  # uniform delay; NaN where each synapse has its own
-    ("weight_at", np.int64),  # where the projection's part of each table begins
-    ("row_at", np.int64),
-    ("post_at", np.int64),
-    ("delay_at", np.int64),
-    ("n_post", np.int64),
-    ("first_unit", np.int64),  # of the target
-    *[(name, np.int64) for name in _GEOMETRY],
-])
+POPULATION = np.dtype(
+    [
+        ("offset", np.int64),  # first unit, and the one after the last
+        ("stop", np.int64),
+        ("kind", np.int64),
+        ("rule", np.int64),  # of a Relay: how its windows choose
+        ("window", np.float64),  # of a Relay: how long a window stays closed
+        ("out_first", np.int64),  # outgoing projections in `Tables.out`
+        ("out_stop", np.int64),
+        ("heard_at", np.int64),  # of a Relay: where the counts of its sources begin
+        ("arrived", np.int64),  # state: deliveries and own events of this instant
+    ]
+)
+
+_GEOMETRY = (
+    "in_c",
+    "in_y",
+    "in_x",
+    "out_c",
+    "out_y",
+    "out_x",
+    "k_y",
+    "k_x",
+    "s_y",
+    "s_x",
+    "p_y",
+    "p_x",
+    "d_y",
+    "d_x",
+    "groups",
+)
+
+LINK = np.dtype(
+    [
+        ("kind", np.int64),
+        ("source", np.int64),
+        ("target", np.int64),
+        ("spread", np.float64),
+        ("delay", np.float64),  # uniform delay; NaN where each synapse has its own
+        ("weight_at", np.int64),  # where the projection's part of each table begins
+        ("row_at", np.int64),
+        ("post_at", np.int64),
+        ("delay_at", np.int64),
+        ("n_post", np.int64),
+        ("first_unit", np.int64),  # of the target
+        *[(name, np.int64) for name in _GEOMETRY],
+    ]
+)
 
 
 class Tables(NamedTuple):
@@ -115,8 +134,13 @@ class CompiledNetwork(NamedTuple):
 def _geometry(conv: Conv2d, net: Network) -> tuple[int, ...]:
     source = image_shape(conv.where, "source", net[conv.source].shape)
     return (
-        *source, *conv.output_shape(source), *conv.weight.shape[2:],
-        *conv.stride, *conv.padding, *conv.dilation, conv.groups,
+        *source,
+        *conv.output_shape(source),
+        *conv.weight.shape[2:],
+        *conv.stride,
+        *conv.padding,
+        *conv.dilation,
+        conv.groups,
     )
 
 
@@ -177,12 +201,10 @@ def _delay_sorted(rows: Any) -> Any:
     """Rows whose synapses come in order of delay, so that one pass delivers them in time."""
     source = np.repeat(np.arange(rows.indptr.size - 1), np.diff(rows.indptr))
     order = np.lexsort((rows.post, rows.delay, source))
-    return rows._replace(
-        post=rows.post[order], weight=rows.weight[order], delay=rows.delay[order]
-    )
+    return rows._replace(post=rows.post[order], weight=rows.weight[order], delay=rows.delay[order])
 
 
-def _links(net: Network, first_units: NDArray[np.int64]) -> tuple[Records, list[Any]]:
+def _links(net: Network, first_units: NDArray[np.int64]) -> tuple[Records, tuple[Any, Any, Any, Any]]:
     names = [p.name for p in net.populations]
     table = np.zeros(len(net.projections), dtype=LINK)
     weights, pointers, posts, delays = (
@@ -197,7 +219,10 @@ def _links(net: Network, first_units: NDArray[np.int64]) -> tuple[Records, list[
         row["spread"] = getattr(link, "spread", 0.0)
         row["delay"] = link.delay if uniform else np.nan  # type: ignore[attr-defined]
         for field, parts in (
-            ("weight_at", weights), ("row_at", pointers), ("post_at", posts), ("delay_at", delays)
+            ("weight_at", weights),
+            ("row_at", pointers),
+            ("post_at", posts),
+            ("delay_at", delays),
         ):
             row[field] = sum(part.size for part in parts)
         if row["kind"] == ROWS:
@@ -216,7 +241,12 @@ def _links(net: Network, first_units: NDArray[np.int64]) -> tuple[Records, list[
         else:
             weight = link.weight  # type: ignore[attr-defined]
         weights.append(np.asarray(weight, dtype=np.float64).reshape(-1))
-    return table, [np.concatenate(parts) for parts in (weights, pointers, posts, delays)]
+    return table, (
+        np.concatenate(weights),
+        np.concatenate(pointers),
+        np.concatenate(posts),
+        np.concatenate(delays),
+    )
 
 
 def _kind(link: Projection, uniform: bool) -> int:

@@ -88,21 +88,33 @@ def deliver(units, link, tables, pending, control, entry, now, touched, n_touche
             if link.kind == ROWS:
                 unit = link.first_unit + tables.post[link.post_at + k]
             n_touched = touch(units, unit, now, instant, touched, n_touched)
-            receive(
-                units[unit], tables.weight[weight_at + k], link.spread, entry.kind, entry.times
-            )
+            receive(units[unit], tables.weight[weight_at + k], link.spread, entry.kind, entry.times)
             k += 1
         count(control, entry, k - begin)
         if k < stop and entry.kind == 0:
             pending_push(
-                pending, control[N_PENDING], entry.origin + tables.delay[link.delay_at + k],
-                entry.origin, entry.link, entry.source, k, 0, entry.times,
+                pending,
+                control[N_PENDING],
+                entry.origin + tables.delay[link.delay_at + k],
+                entry.origin,
+                entry.link,
+                entry.source,
+                k,
+                0,
+                entry.times,
             )
             control[N_PENDING] += 1
     if link.spread > 0.0 and entry.kind == 0:
         pending_push(
-            pending, control[N_PENDING], now + link.spread, entry.origin, entry.link,
-            entry.source, entry.first, 1, entry.times,
+            pending,
+            control[N_PENDING],
+            now + link.spread,
+            entry.origin,
+            entry.link,
+            entry.source,
+            entry.first,
+            1,
+            entry.times,
         )
         control[N_PENDING] += 1
     return n_touched
@@ -134,14 +146,19 @@ def emit(units, populations, links, tables, pending, arrivals, log, control, uni
             if np.isnan(delay):
                 delay = tables.delay[link.delay_at + first]
         if delay == 0.0:
-            fill(
-                arrivals[control[N_ARRIVALS]], now, now, tables.out[k], source, first, 0, times
-            )
+            fill(arrivals[control[N_ARRIVALS]], now, now, tables.out[k], source, first, 0, times)
             control[N_ARRIVALS] += 1
             populations[link.target].arrived += 1
         else:
             pending_push(
-                pending, control[N_PENDING], now + delay, now, tables.out[k], source, first, 0,
+                pending,
+                control[N_PENDING],
+                now + delay,
+                now,
+                tables.out[k],
+                source,
+                first,
+                0,
                 times,
             )
             control[N_PENDING] += 1

@@ -28,9 +28,14 @@ BLOCK = 64
 REFRESH = 4096
 
 #: An instant of a layer: its time, first operation, and the step from the instant before.
-INSTANT = np.dtype([
-    ("time", np.float64), ("first", np.int64), ("decay", np.float64), ("gain", np.float64),
-])
+INSTANT = np.dtype(
+    [
+        ("time", np.float64),
+        ("first", np.int64),
+        ("decay", np.float64),
+        ("gain", np.float64),
+    ]
+)
 
 
 @njit
@@ -68,17 +73,13 @@ def instants(ops, pointer, tau, t_start, t_stop, at_start):
 
 
 @njit
-def _release(
-    lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit, release
-):
+def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit, release):
     """Treat apart the lanes that reached threshold or whose refractory period ended."""
     release[0] = np.inf
     for j in range(limit):
         free = v[j] > -np.inf
         if (free and next_v[j] >= theta[j]) or (not free and lanes[j].ref_until <= now):
-            n_out = follow(
-                lanes[j], v[j], drive[j], before, now, unit + j, sample, out, n_out
-            )
+            n_out = follow(lanes[j], v[j], drive[j], before, now, unit + j, sample, out, n_out)
             if n_out == GIVE_UP:
                 return n_out
             next_v[j] = lanes[j].x if lanes[j].ref_until <= now else -np.inf
@@ -169,8 +170,24 @@ def _refresh(pulse, weights, ops, first, last, spread, now):
 
 @njit
 def _driven(
-    lanes, theta, weights, table, begin, end, ops, spread, steps, v, acc, current, t_start,
-    unit, sample, out, n_out, limit,
+    lanes,
+    theta,
+    weights,
+    table,
+    begin,
+    end,
+    ops,
+    spread,
+    steps,
+    v,
+    acc,
+    current,
+    t_start,
+    unit,
+    sample,
+    out,
+    n_out,
+    limit,
 ):
     """One block, one sample, with pulses, bias or steps of currents."""
     next_v, pulse, drive = np.empty(BLOCK), np.zeros(BLOCK), current.copy()
@@ -187,7 +204,18 @@ def _driven(
             high += x >= theta[j]
         if high > 0 or release[0] <= now:
             n_out = _release(
-                lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit,
+                lanes,
+                v,
+                drive,
+                before,
+                now,
+                unit,
+                sample,
+                out,
+                n_out,
+                next_v,
+                theta,
+                limit,
                 release,
             )
             if n_out == GIVE_UP:
@@ -271,14 +299,41 @@ def run_dense(
             begin, end = bounds[sample], bounds[sample + 1] - 1
             if driven:
                 n_out = _driven(
-                    lanes, high, weights[block], table, begin, end, ops, spread,
-                    steps[step_at[sample] :], v, acc, current, t_start, first, sample, out, n_out,
+                    lanes,
+                    high,
+                    weights[block],
+                    table,
+                    begin,
+                    end,
+                    ops,
+                    spread,
+                    steps[step_at[sample] :],
+                    v,
+                    acc,
+                    current,
+                    t_start,
+                    first,
+                    sample,
+                    out,
+                    n_out,
                     limit,
                 )
             else:
                 n_out = _deltas(
-                    lanes, high, weights[block], table, begin, end, ops, v, acc, first, sample,
-                    out, n_out, limit,
+                    lanes,
+                    high,
+                    weights[block],
+                    table,
+                    begin,
+                    end,
+                    ops,
+                    v,
+                    acc,
+                    first,
+                    sample,
+                    out,
+                    n_out,
+                    limit,
                 )
             if n_out == GIVE_UP:
                 return n_out

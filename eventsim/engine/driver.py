@@ -74,7 +74,9 @@ class QueueRun:
         names = [p.name for p in net.populations]
         traced = [self._offset[names.index(k)] + v for k, v in self._record_v.items()]
         self._state = new_state(
-            self._arrays, t_start, log=log,
+            self._arrays,
+            t_start,
+            log=log,
             traced=np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *traced])),
         )
         self._feed = np.zeros(0, dtype=FEED)
@@ -106,9 +108,7 @@ class QueueRun:
         """Handle every instant before ``t_stop``; False when the run had to stop early."""
         while True:
             target = min(int(self._state.control[WORK]) + WORK_PER_CALL, max_events)
-            reason = run(
-                self._arrays, self._state, self._feed, self._steps, t_stop, target
-            )
+            reason = run(self._arrays, self._state, self._feed, self._steps, t_stop, target)
             if reason == REACHED:
                 self.t_reached = t_stop
                 return True
@@ -182,7 +182,9 @@ class QueueRun:
             traces[name] = Trace(
                 neurons,
                 [columns[rows["unit"] == offset + i] for i in neurons],
-                *(population.array(f)[neurons] for f in ("tau_mem", "v_leak", "v_threshold")),
+                population.array("tau_mem")[neurons],
+                population.array("v_leak")[neurons],
+                population.array("v_threshold")[neurons],
                 self.t_start,
                 self.t_reached,
             )
@@ -190,9 +192,7 @@ class QueueRun:
 
     def snapshot(self) -> Snapshot:
         """Everything that a later :meth:`restore` needs."""
-        return (
-            copy_state(self._state), self._feed, self._steps, self.t_reached, self.stop_reason
-        )
+        return (copy_state(self._state), self._feed, self._steps, self.t_reached, self.stop_reason)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot of this run."""

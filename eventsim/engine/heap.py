@@ -18,15 +18,17 @@ __all__ = ["PENDING", "copy", "fill", "index_move", "pending_pop", "pending_push
 
 #: A delivery, made `times` times: the row of `source` in `link` from synapse `first` on, which
 #: was emitted at `origin`. Kind: 0 arrival, 1 end of a pulse.
-PENDING = np.dtype([
-    ("time", np.float64),
-    ("origin", np.float64),
-    ("link", np.int32),
-    ("source", np.int32),
-    ("first", np.int64),
-    ("kind", np.int32),
-    ("times", np.int32),
-])
+PENDING = np.dtype(
+    [
+        ("time", np.float64),
+        ("origin", np.float64),
+        ("link", np.int32),
+        ("source", np.int32),
+        ("first", np.int64),
+        ("kind", np.int32),
+        ("times", np.int32),
+    ]
+)
 
 
 @njit
@@ -123,8 +125,14 @@ def fill(entry, time, origin, link, source, first, kind, times):
 def copy(target, origin):
     """Copy all fields of a delivery."""
     fill(
-        target, origin.time, origin.origin, origin.link, origin.source, origin.first,
-        origin.kind, origin.times,
+        target,
+        origin.time,
+        origin.origin,
+        origin.link,
+        origin.source,
+        origin.first,
+        origin.kind,
+        origin.times,
     )
 
 

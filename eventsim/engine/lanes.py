@@ -20,9 +20,14 @@ END, DELTA, PULSE, STEP_OP = range(4)
 OP = np.dtype([("time", np.float64), ("row", np.int32), ("kind", np.int32)])
 
 #: A spike of a layer, in the order of discovery.
-SPIKE = np.dtype([
-    ("time", np.float64), ("unit", np.int32), ("sample", np.int32), ("times", np.int32),
-])
+SPIKE = np.dtype(
+    [
+        ("time", np.float64),
+        ("unit", np.int32),
+        ("sample", np.int32),
+        ("times", np.int32),
+    ]
+)
 
 #: A lane fires faster than float64 time can resolve, or there is no room for more spikes.
 GIVE_UP = -1

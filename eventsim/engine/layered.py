@@ -104,10 +104,12 @@ def _rows_layer(net: Network, name: str, links: list[Projection], shared: dict[s
             [p.indptr[:-1] + at for p, at in zip(parts, starts, strict=False)] + [starts[-1:]]
         ),
         np.concatenate([p.post for p in parts]),
-        np.concatenate([
-            _scaled(p.weight, link.spread)  # type: ignore[attr-defined]
-            for p, link in zip(parts, links, strict=True)
-        ]),
+        np.concatenate(
+            [
+                _scaled(p.weight, link.spread)  # type: ignore[attr-defined]
+                for p, link in zip(parts, links, strict=True)
+            ]
+        ),
         np.zeros(1),
     )
     lanes = _lanes(shared["units"], np.arange(net[name].n), 1)
@@ -227,13 +229,35 @@ def _spikes(
             theta = np.full(layer.weights.shape[0] * BLOCK, np.inf)
             theta[: layer.units.size] = layer.theta
             found = run_dense(
-                layer.units, theta, layer.weights, layer.spread, table, bounds, ops, step_rows,
-                step_at, driven, interval[0], out,
+                layer.units,
+                theta,
+                layer.weights,
+                layer.spread,
+                table,
+                bounds,
+                ops,
+                step_rows,
+                step_at,
+                driven,
+                interval[0],
+                out,
             )
         else:
             found = run_patches(
-                layer.units, layer.lanes, layer.link, layer.rows.indptr, layer.rows.post,
-                layer.weights, table, bounds, ops, step_rows, step_at, driven, interval[0], out,
+                layer.units,
+                layer.lanes,
+                layer.link,
+                layer.rows.indptr,
+                layer.rows.post,
+                layer.weights,
+                table,
+                bounds,
+                ops,
+                step_rows,
+                step_at,
+                driven,
+                interval[0],
+                out,
             )
         if found != GIVE_UP:
             return out[:found]
@@ -284,10 +308,17 @@ def run(
         elif name in pools:
             link, rows, window = pools[name]
             spikes[name] = [
-                SpikeTrain.trusted(*pool_spikes(
-                    train.times, train.senders, rows.indptr, rows.post, net[name].n,
-                    MaxPool2d.RULES.index(link.rule), window,
-                ))
+                SpikeTrain.trusted(
+                    *pool_spikes(
+                        train.times,
+                        train.senders,
+                        rows.indptr,
+                        rows.post,
+                        net[name].n,
+                        MaxPool2d.RULES.index(link.rule),
+                        window,
+                    )
+                )
                 for train in spikes[link.source]
             ]
         else:

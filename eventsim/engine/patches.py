@@ -33,13 +33,16 @@ class Lanes(NamedTuple):
     size: int  # lanes of a group
     tau: float
 
-GROUP = np.dtype([
-    ("t_last", np.float64),
-    ("release", np.float64),  # first end of refractoriness among its lanes
-    ("active", np.int64),  # pulses under way
-    ("mark", np.int64),  # last instant that reached the group
-    ("high", np.int64),  # lanes that stand at threshold
-])
+
+GROUP = np.dtype(
+    [
+        ("t_last", np.float64),
+        ("release", np.float64),  # first end of refractoriness among its lanes
+        ("active", np.int64),  # pulses under way
+        ("mark", np.int64),  # last instant that reached the group
+        ("high", np.int64),  # lanes that stand at threshold
+    ]
+)
 
 
 @njit
@@ -68,9 +71,7 @@ def _advance(
             drive = current[k] + pulse[k]
             x = v[k] * decay + drive * gain
             if (free and x >= theta[k]) or (not free and u.ref_until <= now):
-                n_out = follow(
-                    u, v[k], drive, group.t_last, now, layout[k], sample, out, n_out
-                )
+                n_out = follow(u, v[k], drive, group.t_last, now, layout[k], sample, out, n_out)
                 if n_out == GIVE_UP:
                     return n_out
                 x = u.x if u.ref_until <= now else -np.inf
@@ -106,9 +107,7 @@ def _receive(group, first, size, begin, width, weights, at, kind, acc, pulse):
 
 
 @njit
-def _settle(
-    g, group, size, units, theta, v, acc, pulse, current, now, layout, sample, out, n_out
-):
+def _settle(g, group, size, units, theta, v, acc, pulse, current, now, layout, sample, out, n_out):
     """Add what arrived in the instant and test the lanes of a group, once."""
     for k in range(g * size, (g + 1) * size):
         v[k] += acc[k]
@@ -116,9 +115,7 @@ def _settle(
     for k in range(g * size, (g + 1) * size):
         if v[k] >= theta[k]:
             u = units[k]
-            n_out = test_lane(
-                u, v[k], current[k] + pulse[k], now, layout[k], sample, out, n_out
-            )
+            n_out = test_lane(u, v[k], current[k] + pulse[k], now, layout[k], sample, out, n_out)
             if n_out == GIVE_UP:
                 return n_out
             v[k] = u.x
@@ -176,8 +173,20 @@ def _begin_sample(groups, units, v, pulse, current, t_start):
 
 @njit
 def run_patches(
-    units, layer, link, indptr, post, weights, table, bounds, ops, steps, step_at, driven,
-    t_start, out,
+    units,
+    layer,
+    link,
+    indptr,
+    post,
+    weights,
+    table,
+    bounds,
+    ops,
+    steps,
+    step_at,
+    driven,
+    t_start,
+    out,
 ):
     """Spikes of a layer for a batch of samples; their number, or GIVE_UP.
 
@@ -231,8 +240,21 @@ def run_patches(
                         reached[n_reached] = g
                         n_reached += 1
                         n_out = _advance(
-                            g, group, size, own, theta, v, pulse, current, now, tau, driven,
-                            layout, sample, out, n_out,
+                            g,
+                            group,
+                            size,
+                            own,
+                            theta,
+                            v,
+                            pulse,
+                            current,
+                            now,
+                            tau,
+                            driven,
+                            layout,
+                            sample,
+                            out,
+                            n_out,
                         )
                         if n_out == GIVE_UP:
                             return n_out
@@ -242,16 +264,36 @@ def run_patches(
                         current[lane] = own[lane].bias + own[lane].gain * step.value
                     else:
                         _receive(
-                            group, g * size, size, g * size + offset, width, weights,
-                            taps[m] + offset, ops[i].kind, acc, pulse,
+                            group,
+                            g * size,
+                            size,
+                            g * size + offset,
+                            width,
+                            weights,
+                            taps[m] + offset,
+                            ops[i].kind,
+                            acc,
+                            pulse,
                         )
             if k == end:
                 break
             for m in range(n_reached):
                 if groups[reached[m]].high > 0:
                     n_out = _settle(
-                        reached[m], groups[reached[m]], size, own, theta, v, acc, pulse, current,
-                        now, layout, sample, out, n_out,
+                        reached[m],
+                        groups[reached[m]],
+                        size,
+                        own,
+                        theta,
+                        v,
+                        acc,
+                        pulse,
+                        current,
+                        now,
+                        layout,
+                        sample,
+                        out,
+                        n_out,
                     )
                     if n_out == GIVE_UP:
                         return n_out

@@ -120,8 +120,15 @@ def _visit_neurons(net, state, population, now, n_due, steps, n_order):
     for i in range(n_order):
         entry = state.arrivals[state.order[i]]
         n_touched = deliver(
-            units, net.links[entry.link], net.tables, state.pending, control, entry, now,
-            state.touched, n_touched,
+            units,
+            net.links[entry.link],
+            net.tables,
+            state.pending,
+            control,
+            entry,
+            now,
+            state.touched,
+            n_touched,
         )
     for i in range(control[STEPPED], steps.size):
         if steps[i].time != now:
@@ -179,15 +186,24 @@ def _visit(net, state, which, now, n_due, steps):
             return
         if times > 0:
             emit(
-                units, state.populations, net.links, net.tables, state.pending, state.arrivals,
-                state.log, control, unit, now, times,
+                units,
+                state.populations,
+                net.links,
+                net.tables,
+                state.pending,
+                state.arrivals,
+                state.log,
+                control,
+                unit,
+                now,
+                times,
             )
         if relay:
             continue
         following = next_event(u, now)
         if times > 0 and following <= now:
             control[BLAMED] = unit
-        control[N_INDEX] = index_move(state.index, control[N_INDEX], units, unit, following)
+        control[N_INDEX] = index_move(state.heap, control[N_INDEX], units, unit, following)
         if u.traced:
             _record(state.trace, control, u, unit, now)
 
@@ -203,7 +219,7 @@ def start(net, state, t_start):
         if u.x < u.theta:
             first = next_event(u, t_start)
         state.control[N_INDEX] = index_move(
-            state.index, state.control[N_INDEX], state.units, unit, first
+            state.heap, state.control[N_INDEX], state.units, unit, first
         )
         if u.traced:
             _record(state.trace, state.control, u, unit, t_start)
@@ -216,7 +232,7 @@ def _next_time(state, feed, steps):
     if control[N_PENDING] > 0:
         now = state.pending[0].time
     if control[N_INDEX] > 0:
-        now = min(now, state.units[state.index[0]].next_time)
+        now = min(now, state.units[state.heap[0]].next_time)
     if control[FED] < feed.size:
         now = min(now, feed[control[FED]].time)
     if control[STEPPED] < steps.size:
@@ -254,13 +270,22 @@ def _gather(net, state, now, feed, steps):
         unit = feed[control[FED]].unit
         control[FED] += 1
         emit(
-            units, populations, net.links, net.tables, state.pending, state.arrivals, state.log,
-            control, unit, now, 1,
+            units,
+            populations,
+            net.links,
+            net.tables,
+            state.pending,
+            state.arrivals,
+            state.log,
+            control,
+            unit,
+            now,
+            1,
         )
     n_due = 0
-    while control[N_INDEX] > 0 and units[state.index[0]].next_time == now:
-        unit = state.index[0]
-        control[N_INDEX] = index_move(state.index, control[N_INDEX], units, unit, np.inf)
+    while control[N_INDEX] > 0 and units[state.heap[0]].next_time == now:
+        unit = state.heap[0]
+        control[N_INDEX] = index_move(state.heap, control[N_INDEX], units, unit, np.inf)
         populations[units[unit].population].arrived += 1
         state.due[n_due] = unit
         n_due += 1

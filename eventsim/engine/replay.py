@@ -22,10 +22,15 @@ from eventsim.trace import Trace
 
 __all__ = ["replay"]
 
-_EVENT = np.dtype([
-    ("time", np.float64), ("order", np.int64), ("kind", np.int64), ("weight", np.float64),
-    ("spread", np.float64),
-])
+_EVENT = np.dtype(
+    [
+        ("time", np.float64),
+        ("order", np.int64),
+        ("kind", np.int64),
+        ("weight", np.float64),
+        ("spread", np.float64),
+    ]
+)
 
 #: A step of a current among the events of a neuron; others are 0 arrival, 1 end of a pulse.
 _STEP = 2
@@ -89,8 +94,10 @@ def _events(
         rows = link.rows(net[link.source].shape, net[name].shape)
         synapse = np.flatnonzero(rows.post == neuron)
         pre = np.searchsorted(rows.indptr, synapse, side="right") - 1
-        delay = rows.delay[synapse] if rows.delay.size > 1 else np.broadcast_to(
-            rows.delay, synapse.shape
+        delay = (
+            rows.delay[synapse]
+            if rows.delay.size > 1
+            else np.broadcast_to(rows.delay, synapse.shape)
         )
         train = spikes[link.source]
         for source, weight, late in zip(pre, rows.weight[synapse], delay, strict=True):
@@ -143,7 +150,9 @@ def replay(
     return Trace(
         neurons,
         all_knots,
-        *(population.array(field)[neurons] for field in ("tau_mem", "v_leak", "v_threshold")),
+        population.array("tau_mem")[neurons],
+        population.array("v_leak")[neurons],
+        population.array("v_threshold")[neurons],
         t_start,
         t_stop,
     )

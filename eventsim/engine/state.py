@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,29 @@ Records = NDArray[np.void]
 #: pulses, spikes), entries of log and trace, input spikes and steps done, a unit that is stuck,
 #: sizes of the two heaps and of this instant's list of deliveries.
 (
-    INSTANT, EVENTS, WORK, N_LOG, N_TRACE, FED, STEPPED, BLAMED, N_INDEX, N_PENDING, N_ARRIVALS,
+    INSTANT,
+    EVENTS,
+    WORK,
+    N_LOG,
+    N_TRACE,
+    FED,
+    STEPPED,
+    BLAMED,
+    N_INDEX,
+    N_PENDING,
+    N_ARRIVALS,
 ) = range(11)
 
 LOG = np.dtype([("time", np.float64), ("unit", np.int64), ("times", np.int64)])
-TRACE = np.dtype([
-    ("time", np.float64), ("unit", np.int64), ("x", np.float64), ("drive", np.float64),
-    ("ref_until", np.float64),
-])
+TRACE = np.dtype(
+    [
+        ("time", np.float64),
+        ("unit", np.int64),
+        ("x", np.float64),
+        ("drive", np.float64),
+        ("ref_until", np.float64),
+    ]
+)
 #: Input spikes of all populations, by (time, unit).
 FEED = np.dtype([("time", np.float64), ("unit", np.int64)])
 #: Steps of external currents, by (time, unit).
@@ -37,7 +52,7 @@ class State(NamedTuple):
 
     units: Records
     populations: Records
-    index: NDArray[np.int64]  # heap of units by the time of their own next event
+    heap: NDArray[np.int64]  # units by the time of their own next event
     pending: Records  # heap of deliveries under way
     arrivals: Records  # deliveries of this instant
     order: NDArray[np.int64]  # their order, for one population
@@ -69,7 +84,7 @@ def new_state(
     return State(
         units=units,
         populations=net.populations.copy(),
-        index=np.zeros(n, dtype=np.int64),
+        heap=np.zeros(n, dtype=np.int64),
         pending=np.zeros(64, dtype=PENDING),
         arrivals=np.zeros(64, dtype=PENDING),
         order=np.zeros(64, dtype=np.int64),
@@ -119,4 +134,5 @@ def grow(net: CompiledNetwork, state: State) -> State:
 
 def copy_state(state: State) -> State:
     """An independent copy, for snapshots."""
-    return State(*(array.copy() for array in state))
+    arrays: Any = [array.copy() for array in state]
+    return State(*arrays)

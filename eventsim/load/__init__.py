@@ -66,8 +66,7 @@ def load(
     if kind == "hdf5":
         if architecture is not None:
             raise FileError(
-                f"{path}: architecture: expected none for eventsim's own file, "
-                f"got {architecture!r}"
+                f"{path}: architecture: expected none for eventsim's own file, got {architecture!r}"
             )
         return load_network(path)
     if architecture is None:

@@ -181,8 +181,10 @@ def _checked(where: str, content: Mapping[str, Any]) -> Architecture:
     _known_keys(f"{where}: input", entry, ("name", "shape"), ("shape",))
     shape = entry["shape"]
     shape = (shape,) if isinstance(shape, int) else shape
-    if not isinstance(shape, list | tuple) or not shape or not all(
-        type(size) is int and size > 0 for size in shape
+    if (
+        not isinstance(shape, list | tuple)
+        or not shape
+        or not all(type(size) is int and size > 0 for size in shape)
     ):
         raise FileError(f"{where}: input: shape: expected sizes [channel, y, x], got {shape!r}")
     neuron = {key: content[key] for key in _NEURON if key in content}

@@ -81,9 +81,7 @@ def _located(where: str) -> Iterator[None]:
 class _Builder:
     """The network so far. Each kind of layer has a method of its name."""
 
-    def __init__(
-        self, architecture: Architecture, tensors: Mapping[str, Array], file: str
-    ) -> None:
+    def __init__(self, architecture: Architecture, tensors: Mapping[str, Array], file: str) -> None:
         self.architecture, self.file = architecture, file
         self.tensors = Tensors(file, tensors)
         self.neurons = Neurons(architecture, self.tensors, self.note)
@@ -135,17 +133,23 @@ class _Builder:
         self.note("weights of linear layers are [out, in] in the file and [pre, post] here")
         population = self.neurons.population(layer, (len(weight),))
         # Contiguous, so that the row of a source unit is one run of memory.
-        self._add(population, Dense(
-            self.source.name, layer.name, np.ascontiguousarray(weight.T), **self._timing(layer)
-        ))
+        self._add(
+            population,
+            Dense(
+                self.source.name, layer.name, np.ascontiguousarray(weight.T), **self._timing(layer)
+            ),
+        )
         self.flat = False
 
     def conv2d(self, layer: Layer) -> None:
         shape = self._image(layer)
         name = layer.values.get("weight", f"{layer.name}.weight")
         weight = self.tensors.get(layer, name)
-        options = {key: layer.values[key] for key in ("stride", "padding", "dilation", "groups")
-                   if key in layer.values}
+        options = {
+            key: layer.values[key]
+            for key in ("stride", "padding", "dilation", "groups")
+            if key in layer.values
+        }
         groups = checks.whole("Conv2d", "groups", options.get("groups", 1), 1)
         if weight.ndim != 4 or weight.shape[1] * groups != shape[0]:
             per_group = f"{shape[0]} / {groups}" if shape[0] % groups else shape[0] // groups
@@ -156,8 +160,13 @@ class _Builder:
         target = conv.output_shape(self.pool.of(shape) if self.pool else shape)
         if self.pool is not None:
             folded, stride, padding = fold_conv2d(
-                f"{self.file}: {layer.where}", weight, conv.stride, conv.padding, conv.dilation,
-                self.pool, shape[1:],
+                f"{self.file}: {layer.where}",
+                weight,
+                conv.stride,
+                conv.padding,
+                conv.dilation,
+                self.pool,
+                shape[1:],
             )
             conv = dataclasses.replace(conv, weight=folded, stride=stride, padding=padding)
             self._folded(layer)
@@ -186,8 +195,7 @@ class _Builder:
     def _linear_pool(self, layer: Layer, kind: Any) -> None:
         shape = self._image(layer)
         values = dict(layer.values)
-        window = {key: values[key] for key in ("kernel_size", "stride", "padding")
-                  if key in values}
+        window = {key: values[key] for key in ("kernel_size", "stride", "padding") if key in values}
         gain = checks.scalar(layer.where, "gain", values.get("gain", 1.0))
         pool = kind(self.source.name, layer.name, **window, weight=gain)
         if layer.own_neurons:
@@ -209,16 +217,18 @@ class _Builder:
         self.pool = here if self.pool is None else here.after(self.pool)
         pool.output_shape(shape)
         if min(self.pool.of(shape)) < 1:
-            raise checks.fail(layer.where, "kernel_size", f"a window that fits {shape}",
-                              pool.kernel_size)
+            raise checks.fail(
+                layer.where, "kernel_size", f"a window that fits {shape}", pool.kernel_size
+            )
         self.pool_where = layer.where
 
     # Parts of layers
 
     def _image(self, layer: Layer) -> tuple[int, int, int]:
         if self.flat:
-            raise FileError(f"{self.file}: {layer.where}: input: expected an image, "
-                            "got a flattened one")
+            raise FileError(
+                f"{self.file}: {layer.where}: input: expected an image, got a flattened one"
+            )
         return image_shape(layer.where, "input", self.source.shape)
 
     def _no_pool_before(self, layer: Layer) -> None:

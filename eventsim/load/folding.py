@@ -46,7 +46,12 @@ class TilingPool(NamedTuple):
 
 
 def fold_conv2d(
-    where: str, weight: Array, stride: Pair, padding: Pair, dilation: Pair, pool: TilingPool,
+    where: str,
+    weight: Array,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    pool: TilingPool,
     size: Pair,
 ) -> tuple[Array, Pair, Pair]:
     """Weight, stride and padding of the convolution that does pooling and convolution at once.

@@ -28,8 +28,7 @@ VERSION = 1
 KINDS: dict[str, dict[str, Any]] = {
     "populations": {kind.__name__: kind for kind in (Input, Population, Relay)},
     "projections": {
-        kind.__name__: kind
-        for kind in (Dense, Sparse, Conv2d, SumPool2d, AvgPool2d, MaxPool2d)
+        kind.__name__: kind for kind in (Dense, Sparse, Conv2d, SumPool2d, AvgPool2d, MaxPool2d)
     },
 }
 
@@ -117,8 +116,9 @@ def _item(group: h5py.Group, kinds: dict[str, Any]) -> Any:
     values.update({key: hdf5.array(group, key) for key in group})
     unknown = sorted(set(values) - known)
     if unknown:
-        raise FileError(f"{where}: fields of {name}: expected some of {sorted(known)}, "
-                        f"got {unknown}")
+        raise FileError(
+            f"{where}: fields of {name}: expected some of {sorted(known)}, got {unknown}"
+        )
     try:
         return kinds[name](**values)
     except TypeError as error:

@@ -87,8 +87,9 @@ class Neurons:
         if rule == "if":
             for key in ("tau", "tau_mem"):
                 if key in layer.values:
-                    raise self._refuse(layer, key, "none for neuron 'if', which has no leak",
-                                       repr(values[key]))
+                    raise self._refuse(
+                        layer, key, "none for neuron 'if', which has no leak", repr(values[key])
+                    )
             return math.inf
         if "tau_mem" in values:
             return self._parameter(layer, values["tau_mem"], shape)
@@ -103,13 +104,13 @@ class Neurons:
         from eventsim.discrete.theory import coefficients
 
         tau = np.asarray(tau_mem) / self._dt
-        self._note("r = tau / c under the rule constant_potential: a current of 1 has the mean "
-                   "potential 1 in the step after a spike")
+        self._note(
+            "r = tau / c under the rule constant_potential: a current of 1 has the mean "
+            "potential 1 in the step after a spike"
+        )
         return tau / coefficients(tau).c
 
-    def _current(
-        self, layer: Layer, given: Mapping[str, Any], shape: tuple[int, ...]
-    ) -> Any:
+    def _current(self, layer: Layer, given: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
         """The constant current that brings the charge of the bias in every step."""
         name = layer.values["bias"]
         bias = self._tensors.get(layer, name).astype(np.float64)

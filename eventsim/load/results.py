@@ -97,7 +97,8 @@ def _read_hdf5(path: str) -> tuple[Network, Arrays]:
                 if isinstance(item, h5py.Dataset):
                     strings = h5py.check_string_dtype(item.dtype) is not None
                     arrays[prefix + name] = (
-                        np.array(item.asstr()[()], dtype=np.str_) if strings
+                        np.array(item.asstr()[()], dtype=np.str_)
+                        if strings
                         else hdf5.array(folder, name)
                     )
                 elif prefix or name != "network":

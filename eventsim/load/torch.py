@@ -87,7 +87,7 @@ def read_state_dict(
     if nested:
         raise FileError(
             f"{path}: file: expected named tensors, got a checkpoint with nested entries {nested} "
-            "(say state_dict = \"...\" in the architecture)"
+            '(say state_dict = "..." in the architecture)'
         )
     tensors = {}
     for name, value in content.items():

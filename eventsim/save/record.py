@@ -104,7 +104,9 @@ def _same_keys(samples: list[Result], field: str) -> list[str]:
     for k, sample in enumerate(samples):
         if set(getattr(sample, field)) != set(names):
             raise checks.fail(
-                _WHERE, f"results[{k}].{field}", f"the populations {names} of results[0]",
+                _WHERE,
+                f"results[{k}].{field}",
+                f"the populations {names} of results[0]",
                 list(getattr(sample, field)),
             )
     return names

@@ -88,9 +88,7 @@ def save_hdf5(
                 if not array.ndim:
                     group.attrs[name] = array.item()
                 elif array.dtype.kind == "U":
-                    group.create_dataset(
-                        name, data=array.astype(object), dtype=h5py.string_dtype()
-                    )
+                    group.create_dataset(name, data=array.astype(object), dtype=h5py.string_dtype())
                 else:
                     write_array(group, name, array)
             write_network(group.create_group("network"), net)

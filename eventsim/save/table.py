@@ -53,9 +53,7 @@ def to_pandas(result: Result | Results) -> pd.DataFrame:
     sample = np.repeat(np.array([k for k, _, _ in trains], dtype=np.int64), sizes)
     code = np.repeat(np.array([c for _, c, _ in trains], dtype=np.int64), sizes)
     time = np.concatenate([nothing, *(train.times for _, _, train in trains)])
-    sender = np.concatenate(
-        [nothing.astype(np.int64), *(train.senders for _, _, train in trains)]
-    )
+    sender = np.concatenate([nothing.astype(np.int64), *(train.senders for _, _, train in trains)])
     order = np.lexsort((sender, code, time, sample))
     table = pd.DataFrame({
         "time": time[order],
