@@ -27,7 +27,8 @@ PACKAGE = ROOT / "eventsim"
 LAYERS = (
     ("errors", "jit"),
     ("checks", "resources", "workers"),
-    ("populations", "projections", "pooling", "network", "discretization", "recording"),
+    ("populations", "projections", "convolution", "pooling", "network"),
+    ("discretization", "recording"),
     ("inputs", "provenance"),
     ("dynamics", "trace"),
     ("engine",),
