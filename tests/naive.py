@@ -417,6 +417,10 @@ def simulate(
         t, where, i = heapq.heappop(heap)
         name = net.order[where]
         unit = units[name][i]
+        if not isinstance(unit, InputUnit):
+            n_events += len(unit.arrivals.get(t, ()))
+        if n_events > max_events:
+            raise Runaway
         done = unit.handle(t)
         if done is None:
             continue
@@ -431,9 +435,6 @@ def simulate(
                 if link.source != name:
                     continue
                 for j, weight, delay in fan_out(index, i):
-                    n_events += 1
-                    if n_events > max_events:
-                        raise Runaway
                     arrives = t + delay
                     blur = error if delay == 0.0 else later(arrives, error)
                     spread = getattr(link, "spread", 0.0)
