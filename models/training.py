@@ -225,7 +225,7 @@ class Trainer:
         spikes = self.net(x)
         loss = coding.loss(spikes, labels, cfg.loss, cfg.loss_scale)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
         return float(loss.detach()), int((coding.classes(spikes.detach()) == labels).sum())
 
