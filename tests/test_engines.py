@@ -315,6 +315,19 @@ def test_recorded_potentials(problem):
             assert np.all(np.abs(v - wanted[:, 0]) <= CLOSE * wanted[:, 1] + 1e-13 * scale)
 
 
+@pytest.mark.parametrize("first", [0.0, 0.25])
+@pytest.mark.parametrize("engine", ["queue", "layered"])
+def test_every_neuron_is_tested_at_the_start(engine, first):
+    """Also those that no arrival of that instant reaches."""
+    net = es.Network(
+        [es.Input("in", 2), es.Population("out", 2, tau_mem=5.0, v_init=[0.0, 1.5])],
+        [es.Sparse("in", "out", [0, 1], [0, 1], 0.25)],
+    )
+    result = es.simulate(net, {"in": ([first, 0.75], [0, 1])}, 3.0, engine=engine)
+    assert result.spikes["out"].times.tolist() == [0.0]
+    assert result.spikes["out"].senders.tolist() == [1]
+
+
 # Where the engines stop.
 
 
