@@ -171,6 +171,11 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
         numba.config.CACHE_DIR = previous
 
 
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a function that only kernels call: no entry from Python, which is slow to compile."""
+    return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 class CompileWatch(event.Listener):
     """Context that notices compilation: says so once, and adds up its seconds.
 

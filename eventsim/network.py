@@ -109,7 +109,8 @@ class Network:
                     projection.where, "target", "one MaxPool2d for a Relay", len(incoming)
                 )
             needs_window = projection.rule == "first_spike" and projection.window is None
-            if needs_window and not isinstance(source, Population):
+            closes = isinstance(source, Population) and source.array("t_ref").max() > 0
+            if needs_window and not closes:
                 raise checks.fail(
                     projection.where,
                     "window",

@@ -74,6 +74,10 @@ class Session:
             raise checks.fail("Session", "record", "'spikes' or 'counts'", repr(record))
         self.net = net
         self.t_start = checks.scalar("Session", "t_start", t_start)
+        if self.t_start < 0:
+            raise checks.fail("Session", "t_start", "a number >= 0", self.t_start)
+        if max_events < 1:
+            raise checks.fail("Session", "max_events", "a number >= 1", max_events)
         self.max_events = max_events
         self._log = record == "spikes"
         self._record_v = check_record_v(net, record_v)

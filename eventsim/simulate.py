@@ -124,6 +124,8 @@ def simulate(
     neurons = check_record_v(net, record_v)
     if max_events < 1:
         raise checks.fail("simulate", "max_events", "a number >= 1", max_events)
+    if threads is not None and threads < 1:
+        raise checks.fail("simulate", "threads", "a number >= 1", threads)
     chosen = _choose(net, engine)
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     size = layered.samples_per_call(net) if chosen == "layered" else 1
@@ -139,7 +141,7 @@ def simulate(
     results = [
         result
         for part, items in zip(parts, done, strict=True)
-        for result in (items if items is not None else [run.nothing() for _ in part])
+        for result in (items if isinstance(items, list) else [run.nothing(items) for _ in part])
     ]
     batch = Results(results, wall_s=time.perf_counter() - began)
     late = [r for r in results if not r.complete]
@@ -265,8 +267,8 @@ class _Run:
         links = self.net.projections
         return self.keep | {link.source for link in links if link.target in self.record_v}
 
-    def nothing(self) -> Result:
-        """The result of a sample that was not begun when the run was interrupted."""
+    def nothing(self, state: str) -> Result:
+        """The result of a sample that an interrupt left without any."""
         return Result(
             network=self.net,
             spikes={name: SpikeTrain([], []) for name in self.keep},
@@ -275,6 +277,6 @@ class _Run:
             t_stop=self.t_stop,
             t_reached=self.t_start,
             complete=False,
-            stop_reason="interrupted before it began",
+            stop_reason=f"interrupted: {state}",
             provenance=self.provenance,
         )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Job", "run_jobs"]
+__all__ = ["LEFT", "NOT_BEGUN", "Job", "run_jobs"]
+
+#: In place of a result, what an interrupt did to a job.
+NOT_BEGUN = "not begun"
+LEFT = "did not answer in time"
 
 
 class Job(NamedTuple):
@@ -27,9 +32,9 @@ def run_jobs(
 
     Kernels release the interpreter lock, so threads are enough. After Ctrl-C no job is begun, jobs
     under way see ``interrupted()`` and return what they have, and jobs that do not return within
-    half a second are left behind with the result None, as are those that were never begun.
+    a second are left behind. Instead of a result these have LEFT, and those never begun NOT_BEGUN.
     """
-    results: list[Any] = [None] * len(jobs)
+    results: list[Any] = [NOT_BEGUN] * len(jobs)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     finished: queue.SimpleQueue[tuple[int, Any, BaseException | None]] = queue.SimpleQueue()
     stop = threading.Event()
@@ -42,6 +47,7 @@ def run_jobs(
                 i = waiting.get_nowait()
             except queue.Empty:
                 return
+            results[i] = LEFT
             try:
                 finished.put((i, function(jobs[i].work, stop.is_set), None))
             except BaseException as error:  # raised again in the calling thread
@@ -64,11 +70,13 @@ def run_jobs(
                 progress(done, total)
     except KeyboardInterrupt:
         stop.set()
+        deadline = time.monotonic() + 0.8
         for thread in crew:
-            thread.join(timeout=0.5)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
         while not finished.empty():
             i, result, error = finished.get()
-            results[i] = result if error is None else None
+            if error is None:
+                results[i] = result
     finally:
         stop.set()
     return results

@@ -35,8 +35,11 @@ class Problem:
     def __repr__(self) -> str:
         trains = {k: (v.times.tolist(), v.senders.tolist()) for k, v in self.inputs.items()}
         parts = [
-            *map(repr, self.net.populations), *map(repr, self.net.projections), repr(trains),
-            repr(self.currents), f"t_stop={self.t_stop}",
+            *map(repr, self.net.populations),
+            *map(repr, self.net.projections),
+            repr(trains),
+            repr(self.currents),
+            f"t_stop={self.t_stop}",
         ]
         return "Problem(\n    " + ",\n    ".join(parts) + ")"
 
@@ -144,7 +147,8 @@ def _image_map(draw: Any, make: _Maker, source: Any, name: str) -> tuple[Any, tu
         if kind == "max":
             rule = draw(st.sampled_from(es.MaxPool2d.RULES), label="rule")
             window: float | None = float(make.rng.choice([0.5, 1.0, 2.0]))
-            if isinstance(source, es.Population) and make.rng.random() < 0.5:
+            refractory = isinstance(source, es.Population) and source.array("t_ref").max() > 0
+            if refractory and make.rng.random() < 0.5:
                 window = None
             link = es.MaxPool2d(source.name, name, rule=rule, window=window, **options)
         else:

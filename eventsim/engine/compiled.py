@@ -204,7 +204,9 @@ def _delay_sorted(rows: Any) -> Any:
     return rows._replace(post=rows.post[order], weight=rows.weight[order], delay=rows.delay[order])
 
 
-def _links(net: Network, first_units: NDArray[np.int64]) -> tuple[Records, tuple[Any, Any, Any, Any]]:
+def _links(
+    net: Network, first_units: NDArray[np.int64]
+) -> tuple[Records, tuple[Any, Any, Any, Any]]:
     names = [p.name for p in net.populations]
     table = np.zeros(len(net.projections), dtype=LINK)
     weights, pointers, posts, delays = (

@@ -8,12 +8,12 @@ from eventsim.engine.compiled import CONV, DENSE, ROWS
 from eventsim.engine.heap import fill, pending_push
 from eventsim.engine.neurons import move_to, receive
 from eventsim.engine.state import EVENTS, INSTANT, N_ARRIVALS, N_LOG, N_PENDING, WORK
-from eventsim.jit import njit
+from eventsim.jit import inner
 
 __all__ = ["count", "deliver", "emit", "sort_arrivals", "touch"]
 
 
-@njit
+@inner
 def count(control, entry, synapses):
     """Count work; the end of a pulse is work, but no new arrival."""
     control[WORK] += synapses * entry.times
@@ -21,7 +21,7 @@ def count(control, entry, synapses):
         control[EVENTS] += synapses * entry.times
 
 
-@njit
+@inner
 def touch(units, unit, now, instant, touched, n_touched):
     """Bring a neuron to ``now``; the first time in an instant puts it on the list to test."""
     u = units[unit]
@@ -34,7 +34,7 @@ def touch(units, unit, now, instant, touched, n_touched):
     return n_touched + 1
 
 
-@njit
+@inner
 def _deliver_conv(units, link, weights, entry, now, instant, touched, n_touched):
     """Walk the targets of one pixel's spike, computed from the kernel; returns their number too."""
     channel = entry.source // (link.in_y * link.in_x)
@@ -61,7 +61,7 @@ def _deliver_conv(units, link, weights, entry, now, instant, touched, n_touched)
     return n_touched, reached
 
 
-@njit
+@inner
 def deliver(units, link, tables, pending, control, entry, now, touched, n_touched):
     """Apply one row, or the part of it that arrives now; schedule its rest and its end."""
     instant = control[INSTANT]
@@ -100,7 +100,7 @@ def deliver(units, link, tables, pending, control, entry, now, touched, n_touche
                 entry.link,
                 entry.source,
                 k,
-                0,
+                np.int64(0),
                 entry.times,
             )
             control[N_PENDING] += 1
@@ -113,14 +113,14 @@ def deliver(units, link, tables, pending, control, entry, now, touched, n_touche
             entry.link,
             entry.source,
             entry.first,
-            1,
+            np.int64(1),
             entry.times,
         )
         control[N_PENDING] += 1
     return n_touched
 
 
-@njit
+@inner
 def emit(units, populations, links, tables, pending, arrivals, log, control, unit, now, times):
     """Record a spike and send it along every projection of its population."""
     u = units[unit]
@@ -133,10 +133,11 @@ def emit(units, populations, links, tables, pending, arrivals, log, control, uni
         entry.times = times
         control[N_LOG] += 1
     population = populations[u.population]
+    kind = np.int64(0)  # an arrival; a bare 0 would compile what it is passed to once more
     source = unit - population.offset
     for k in range(population.out_first, population.out_stop):
         link = links[tables.out[k]]
-        first = 0
+        first = np.int64(0)
         delay = link.delay
         if link.kind == ROWS:
             row = link.row_at + source
@@ -146,7 +147,7 @@ def emit(units, populations, links, tables, pending, arrivals, log, control, uni
             if np.isnan(delay):
                 delay = tables.delay[link.delay_at + first]
         if delay == 0.0:
-            fill(arrivals[control[N_ARRIVALS]], now, now, tables.out[k], source, first, 0, times)
+            fill(arrivals[control[N_ARRIVALS]], now, now, tables.out[k], source, first, kind, times)
             control[N_ARRIVALS] += 1
             populations[link.target].arrived += 1
         else:
@@ -158,13 +159,13 @@ def emit(units, populations, links, tables, pending, arrivals, log, control, uni
                 tables.out[k],
                 source,
                 first,
-                0,
+                kind,
                 times,
             )
             control[N_PENDING] += 1
 
 
-@njit
+@inner
 def sort_arrivals(links, arrivals, n_arrivals, order, population):
     """Indices of this population's deliveries by (projection, source, ends first)."""
     n = 0

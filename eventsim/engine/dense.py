@@ -16,7 +16,7 @@ import numpy as np
 
 from eventsim.dynamics.lif import coefficients
 from eventsim.engine.lanes import DELTA, END, GIVE_UP, PULSE, follow, test_lane
-from eventsim.jit import njit
+from eventsim.jit import inner, njit
 
 __all__ = ["BLOCK", "INSTANT", "instants", "run_dense"]
 
@@ -72,7 +72,7 @@ def instants(ops, pointer, tau, t_start, t_stop, at_start):
     return table[:n], bounds
 
 
-@njit
+@inner
 def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit, release):
     """Treat apart the lanes that reached threshold or whose refractory period ended."""
     release[0] = np.inf
@@ -88,7 +88,7 @@ def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, the
     return n_out
 
 
-@njit
+@inner
 def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release):
     """Test each lane at threshold; ``release[0]`` is the first end of refractoriness."""
     for j in range(limit):
@@ -103,11 +103,12 @@ def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit, re
     return n_out
 
 
-@njit
+@inner
 def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample, out, n_out, limit):
     """One block, one sample, arrivals only: nothing happens between instants."""
     drive = np.zeros(BLOCK)
-    release = np.full(1, np.inf)
+    release = np.empty(1)
+    release[0] = np.inf
     for k in range(begin, end):
         now, decay = table[k].time, table[k].decay
         a, b = table[k].first, table[k + 1].first
@@ -122,7 +123,8 @@ def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample,
                 for j in range(BLOCK):
                     acc[j] = weights[row, j]
         else:
-            acc[:] = 0.0
+            for j in range(BLOCK):
+                acc[j] = 0.0
             for i in range(a, b):
                 row = np.int64(ops[i].row)
                 for j in range(BLOCK):
@@ -153,11 +155,14 @@ def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample,
     return n_out
 
 
-@njit
+@inner
 def _refresh(pulse, weights, ops, first, last, spread, now):
     """The sum of active pulses, taken afresh."""
-    widest = spread.max()
-    pulse[:] = 0.0
+    widest = 0.0
+    for width in spread:
+        widest = max(widest, width)
+    for j in range(BLOCK):
+        pulse[j] = 0.0
     for i in range(last - 1, first - 1, -1):
         op = ops[i]
         if op.time + widest <= now:
@@ -168,7 +173,7 @@ def _refresh(pulse, weights, ops, first, last, spread, now):
                 pulse[j] += weights[row, j]
 
 
-@njit
+@inner
 def _driven(
     lanes,
     theta,
@@ -190,8 +195,9 @@ def _driven(
     limit,
 ):
     """One block, one sample, with pulses, bias or steps of currents."""
-    next_v, pulse, drive = np.empty(BLOCK), np.zeros(BLOCK), current.copy()
-    release = np.full(1, np.inf)
+    next_v, pulse, drive = np.empty(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
+    release = np.empty(1)
+    release[0] = np.inf
     active, changes = 0, 0
     before = t_start
     for k in range(begin, end + 1):
@@ -220,9 +226,9 @@ def _driven(
             )
             if n_out == GIVE_UP:
                 return n_out
-        v[:] = next_v
         if k == end:
             return n_out
+        v, next_v = next_v, v
         jumps = 0
         for i in range(table[k].first, table[k + 1].first):
             kind = ops[i].kind
@@ -239,11 +245,13 @@ def _driven(
                 for j in range(BLOCK):
                     pulse[j] -= weights[row, j]
                 if active == 0:
-                    pulse[:] = 0.0
+                    for j in range(BLOCK):
+                        pulse[j] = 0.0
             elif kind == DELTA:
                 row = np.int64(ops[i].row)
                 if jumps == 0:
-                    acc[:] = 0.0
+                    for j in range(BLOCK):
+                        acc[j] = 0.0
                 jumps += 1
                 for j in range(BLOCK):
                     acc[j] += weights[row, j]
@@ -285,14 +293,15 @@ def run_dense(
     """
     n_out = 0
     v, acc, current = np.empty(BLOCK), np.zeros(BLOCK), np.empty(BLOCK)
+    lanes = np.empty(BLOCK, units.dtype)
     for block in range(weights.shape[0]):
         first = block * BLOCK
         limit = min(BLOCK, units.size - first)
         for sample in range(bounds.size - 1):
-            lanes = units[first : first + limit].copy()
-            v[:] = 0.0
-            current[:] = 0.0
+            for j in range(BLOCK):
+                v[j] = current[j] = 0.0
             for j in range(limit):
+                lanes[j] = units[first + j]
                 v[j] = lanes[j].x
                 current[j] = lanes[j].bias
             high = theta[first : first + BLOCK]

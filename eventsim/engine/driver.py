@@ -31,8 +31,8 @@ from eventsim.trace import Trace
 
 __all__ = ["QueueRun", "current_rows"]
 
-#: Work between two returns to Python: some 50 ms, so that Ctrl-C and progress feel immediate.
-WORK_PER_CALL = 2_000_000
+#: Work between two returns to Python: some milliseconds, so that Ctrl-C is answered at once.
+WORK_PER_CALL = 200_000
 
 
 def current_rows(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> NDArray[np.void]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eventsim.jit import njit
+from eventsim.jit import inner
 
 __all__ = ["PENDING", "copy", "fill", "index_move", "pending_pop", "pending_push"]
 
@@ -22,22 +22,22 @@ PENDING = np.dtype(
     [
         ("time", np.float64),
         ("origin", np.float64),
-        ("link", np.int32),
-        ("source", np.int32),
+        ("link", np.int64),
+        ("source", np.int64),
         ("first", np.int64),
-        ("kind", np.int32),
-        ("times", np.int32),
+        ("kind", np.int64),
+        ("times", np.int64),
     ]
 )
 
 
-@njit
+@inner
 def _before(units, i, j):
     a, b = units[i].next_time, units[j].next_time
     return a < b or (a == b and i < j)
 
 
-@njit
+@inner
 def _up(index, units, k):
     unit = index[k]
     while k > 0:
@@ -51,7 +51,7 @@ def _up(index, units, k):
     units[unit].where = k
 
 
-@njit
+@inner
 def _down(index, size, units, k):
     unit = index[k]
     while True:
@@ -69,7 +69,7 @@ def _down(index, size, units, k):
     units[unit].where = k
 
 
-@njit
+@inner
 def index_move(index, size, units, unit, time):
     """Give ``unit`` the next event at ``time``, infinity for none; returns the heap's size."""
     k = units[unit].where
@@ -94,7 +94,7 @@ def index_move(index, size, units, unit, time):
     return size
 
 
-@njit
+@inner
 def _earlier(a, b):
     if a.time != b.time:
         return a.time < b.time
@@ -109,7 +109,7 @@ def _earlier(a, b):
     return a.first < b.first
 
 
-@njit
+@inner
 def fill(entry, time, origin, link, source, first, kind, times):
     """Set all fields of a delivery."""
     entry.time = time
@@ -121,7 +121,7 @@ def fill(entry, time, origin, link, source, first, kind, times):
     entry.times = times
 
 
-@njit
+@inner
 def copy(target, origin):
     """Copy all fields of a delivery."""
     fill(
@@ -136,7 +136,7 @@ def copy(target, origin):
     )
 
 
-@njit
+@inner
 def pending_push(heap, k, time, origin, link, source, first, kind, times):
     """Add a delivery to a heap of ``k``, which has room for it and a spare entry at its end."""
     spare = heap[heap.size - 1]
@@ -150,7 +150,7 @@ def pending_push(heap, k, time, origin, link, source, first, kind, times):
     copy(heap[k], spare)
 
 
-@njit
+@inner
 def pending_pop(heap, size, out):
     """Remove the first of ``size`` deliveries and copy it to ``out``."""
     copy(out, heap[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from eventsim.engine.neurons import fires, move_to, next_event, reset
-from eventsim.jit import njit
+from eventsim.jit import inner, njit
 
 __all__ = ["DELTA", "END", "OP", "PULSE", "SPIKE", "STEP_OP", "follow", "merge", "test_lane"]
 
@@ -33,7 +33,7 @@ SPIKE = np.dtype(
 GIVE_UP = -1
 
 
-@njit
+@inner
 def _not_after(a, b):
     if a.time != b.time:
         return a.time < b.time
@@ -60,7 +60,7 @@ def merge(a, b):
     return out
 
 
-@njit
+@inner
 def _put(out, n_out, time, unit, sample, times):
     entry = out[n_out]
     entry.time = time
@@ -69,7 +69,7 @@ def _put(out, n_out, time, unit, sample, times):
     entry.times = times
 
 
-@njit
+@inner
 def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
     """Follow one lane alone from ``t0`` to ``t1``: releases, crossings and spikes before ``t1``.
 
@@ -102,7 +102,7 @@ def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
     return n_out
 
 
-@njit
+@inner
 def test_lane(u, x, drive, now, unit, sample, out, n_out):
     """The one test of an instant, for a lane that is not refractory. As :func:`follow`."""
     u.x = x

@@ -121,7 +121,6 @@ def _lanes(units: NDArray[Any], layout: NDArray[np.int64], size: int) -> Lanes:
         theta=units["theta"][layout].copy(),
         layout=layout,
         lane_of=np.argsort(layout),
-        all_groups=np.arange(layout.size // size),
         size=size,
         tau=float(units["tau"][0]),
     )
@@ -161,7 +160,7 @@ def _layer(net: Network, name: str) -> _Layer:
         return _Layer(
             **{**shared, "units": units[layout]},
             weights=np.ascontiguousarray(_scaled(kernel, links[0].spread)).reshape(-1),
-            lanes=_lanes(units, layout, channels),
+            lanes=_lanes(units, layout, channels // links[0].groups),
             link=arrays.links[which],
         )
     return _rows_layer(net, name, links, shared)
@@ -256,6 +255,7 @@ def _spikes(
                 step_rows,
                 step_at,
                 driven,
+                at_start,
                 interval[0],
                 out,
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from eventsim.dynamics.lif import advance, rises_above, time_to
-from eventsim.jit import njit
+from eventsim.jit import inner
 
 __all__ = ["drive_of", "fires", "move_to", "next_event", "receive", "reset"]
 
@@ -18,13 +18,13 @@ __all__ = ["drive_of", "fires", "move_to", "next_event", "receive", "reset"]
 MAX_REPEATS = 1_000_000
 
 
-@njit
+@inner
 def drive_of(u):
     """Drive of a unit in volts per second."""
     return u.current + (u.pulse + u.pulse_low)
 
 
-@njit
+@inner
 def move_to(u, now):
     """Bring a neuron's potential to ``now``."""
     start = max(u.t_last, min(u.ref_until, now))
@@ -38,7 +38,7 @@ def move_to(u, now):
     u.t_last = now
 
 
-@njit
+@inner
 def _add_pulse(u, amount):
     """Two-sum: what rounding takes from the sum of pulses is kept beside it."""
     total = u.pulse + amount
@@ -47,7 +47,7 @@ def _add_pulse(u, amount):
     u.pulse = total
 
 
-@njit
+@inner
 def receive(u, weight, spread, kind, times):
     """A delta, the begin of a pulse, or (kind 1) its end; ``times`` of them."""
     if spread == 0.0:
@@ -67,7 +67,7 @@ def receive(u, weight, spread, kind, times):
                 _add_pulse(u, -(weight / spread))
 
 
-@njit
+@inner
 def next_event(u, now):
     """Time of the neuron's own next event: a crossing, or a test at the end of refractoriness."""
     start = now
@@ -83,7 +83,7 @@ def next_event(u, now):
     return start + time_to(u.x, drive, u.tau, u.theta)
 
 
-@njit
+@inner
 def fires(u, x):
     """The one test of an instant, for the potential ``x``.
 
@@ -96,7 +96,7 @@ def fires(u, x):
     return u.inclusive or rises_above(drive_of(u), u.tau, u.theta)
 
 
-@njit
+@inner
 def reset(u, now):
     """Reset after a spike; returns the number of spikes of this instant, 0 when endless."""
     times = 1

@@ -1,9 +1,10 @@
 """Kernel of the layered engine for layers that a spike reaches in part: convolution, sparse rows.
 
 Lanes lie in groups that are always advanced together: for a convolution the channels of one target
-pixel, else single neurons. An arriving spike walks the groups that it reaches. Each group is
-brought to the time of the arrival only then; what its lanes did in between (crossings, releases)
-is found at that moment, in order of their own time, and at the end of the run.
+pixel (those of one group of channels), else single neurons. An arriving spike walks the groups
+that it reaches. Each is brought to the time of the arrival only then; what its lanes did in between
+(crossings, releases) is found at that moment, in order of their own time, and at the end of the
+run.
 
 The kernel of a convolution is stored as [tap y, tap x, input, output], so the channels of one
 target pixel are one contiguous run; nothing larger than the kernel is ever stored.
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from eventsim.dynamics.lif import coefficients, decay_factor
 from eventsim.engine.lanes import DELTA, GIVE_UP, PULSE, STEP_OP, follow, test_lane
-from eventsim.jit import njit
+from eventsim.jit import inner, njit
 
 __all__ = ["GROUP", "Lanes", "run_patches"]
 
@@ -29,7 +30,6 @@ class Lanes(NamedTuple):
     theta: NDArray[np.float64]  # of each lane
     layout: NDArray[np.int64]  # unit of each lane
     lane_of: NDArray[np.int64]  # lane of each unit
-    all_groups: NDArray[np.int64]
     size: int  # lanes of a group
     tau: float
 
@@ -45,7 +45,7 @@ GROUP = np.dtype(
 )
 
 
-@njit
+@inner
 def _advance(
     g, group, size, units, theta, v, pulse, current, now, tau, driven, layout, sample, out, n_out
 ):
@@ -86,27 +86,27 @@ def _advance(
     return n_out
 
 
-@njit
-def _receive(group, first, size, begin, width, weights, at, kind, acc, pulse):
-    """A run of weights reaches ``width`` lanes from ``begin`` on, of the group at ``first``."""
+@inner
+def _receive(group, first, size, weights, at, kind, acc, pulse):
+    """A run of weights reaches the lanes of the group that begins at ``first``."""
     if kind == DELTA:
-        for k in range(width):
-            acc[begin + k] += weights[at + k]
+        for k in range(size):
+            acc[first + k] += weights[at + k]
         group.high += 1
     elif kind == PULSE:
         group.active += 1
-        for k in range(width):
-            pulse[begin + k] += weights[at + k]
+        for k in range(size):
+            pulse[first + k] += weights[at + k]
     else:
         group.active -= 1
+        for k in range(size):
+            pulse[first + k] -= weights[at + k]
         if group.active == 0:
-            pulse[first : first + size] = 0.0
-        else:
-            for k in range(width):
-                pulse[begin + k] -= weights[at + k]
+            for k in range(size):
+                pulse[first + k] = 0.0
 
 
-@njit
+@inner
 def _settle(g, group, size, units, theta, v, acc, pulse, current, now, layout, sample, out, n_out):
     """Add what arrived in the instant and test the lanes of a group, once."""
     for k in range(g * size, (g + 1) * size):
@@ -126,14 +126,14 @@ def _settle(g, group, size, units, theta, v, acc, pulse, current, now, layout, s
     return n_out
 
 
-@njit
+@inner
 def _targets_conv(link, source, places, taps):
-    """Target pixels of a source unit and where their runs of weights begin; their number."""
+    """Groups that a source unit reaches and where their runs of weights begin; their number."""
     channel = source // (link.in_y * link.in_x)
     row = (source // link.in_x) % link.in_y
     column = source % link.in_x
     per_in = link.in_c // link.groups
-    inner = channel % per_in
+    group, inner_channel = channel // per_in, channel % per_in
     n = 0
     for a in range(link.k_y):
         y = row + link.p_y - a * link.d_y
@@ -143,13 +143,15 @@ def _targets_conv(link, source, places, taps):
             x = column + link.p_x - b * link.d_x
             if x < 0 or x % link.s_x or x // link.s_x >= link.out_x:
                 continue
-            places[n] = (y // link.s_y) * link.out_x + x // link.s_x
-            taps[n] = ((a * link.k_x + b) * per_in + inner) * link.out_c
+            pixel = (y // link.s_y) * link.out_x + x // link.s_x
+            places[n] = pixel * link.groups + group
+            tap = ((a * link.k_x + b) * per_in + inner_channel) * link.out_c
+            taps[n] = tap + group * (link.out_c // link.groups)
             n += 1
     return n
 
 
-@njit
+@inner
 def _targets_row(indptr, post, row, places, taps):
     n = 0
     for k in range(indptr[row], indptr[row + 1]):
@@ -159,7 +161,7 @@ def _targets_row(indptr, post, row, places, taps):
     return n
 
 
-@njit
+@inner
 def _begin_sample(groups, units, v, pulse, current, t_start):
     for k in range(v.size):
         v[k], current[k], pulse[k] = units[k].x, units[k].bias, 0.0
@@ -185,14 +187,15 @@ def run_patches(
     steps,
     step_at,
     driven,
+    at_start,
     t_start,
     out,
 ):
     """Spikes of a layer for a batch of samples; their number, or GIVE_UP.
 
-    ``units`` are in the order of lanes; ``layer`` says how lanes are arranged. With ``indptr``
+    ``units`` are in the order of lanes, and ``layer`` says how lanes are arranged. With ``indptr``
     empty the rows are those of the convolution ``link``. ``weights`` holds deltas in volts and
-    pulses in volts per second.
+    pulses in volts per second. ``at_start``: some potential begins at threshold.
     """
     theta, size, tau, layout = layer.theta, layer.size, layer.tau, layer.layout
     n_lanes = theta.size
@@ -202,36 +205,53 @@ def run_patches(
     groups = np.zeros(n_groups, GROUP)
     v, pulse, current = np.empty(n_lanes), np.empty(n_lanes), np.empty(n_lanes)
     acc = np.zeros(n_lanes)
+    own = np.empty(n_lanes, units.dtype)
     n_out = 0
     conv = indptr.size == 0
-    width = size // link.groups
     for sample in range(bounds.size - 1):
-        own = units.copy()
+        for k in range(n_lanes):
+            own[k] = units[k]
         _begin_sample(groups, own, v, pulse, current, t_start)
         end = bounds[sample + 1] - 1
         for k in range(bounds[sample], end + 1):
             now, n_reached = table[k].time, 0
             begin, stop = table[k].first, table[k].first if k == end else table[k + 1].first
-            # Everything is looked at where initial potentials are tested, and when all is over.
-            everything = k == end or begin == stop
-            if everything:
-                stop = begin + 1
+            if k == end or (at_start and k == bounds[sample]):
+                # All is over, or initial potentials are tested: everything is looked at.
+                for g in range(n_groups):
+                    groups[g].mark = k
+                    reached[g] = g
+                    n_out = _advance(
+                        g,
+                        groups[g],
+                        size,
+                        own,
+                        theta,
+                        v,
+                        pulse,
+                        current,
+                        now,
+                        tau,
+                        driven,
+                        layout,
+                        sample,
+                        out,
+                        n_out,
+                    )
+                    if n_out == GIVE_UP:
+                        return n_out
+                n_reached = n_groups
             for i in range(begin, stop):
-                offset = 0
-                if everything:
-                    n = n_groups
-                    places[:n] = layer.all_groups
-                elif ops[i].kind == STEP_OP:
-                    step = steps[step_at[sample] + ops[i].row]
+                kind, row = ops[i].kind, ops[i].row
+                if kind == STEP_OP:
+                    step = steps[step_at[sample] + row]
                     lane = layer.lane_of[step.unit]
                     places[0] = lane // size
                     n = 1
                 elif conv:
-                    n = _targets_conv(link, ops[i].row, places, taps)
-                    per_in = link.in_c // link.groups
-                    offset = ops[i].row // (link.in_y * link.in_x) // per_in * width
+                    n = _targets_conv(link, row, places, taps)
                 else:
-                    n = _targets_row(indptr, post, ops[i].row, places, taps)
+                    n = _targets_row(indptr, post, row, places, taps)
                 for m in range(n):
                     g = places[m]
                     group = groups[g]
@@ -258,23 +278,10 @@ def run_patches(
                         )
                         if n_out == GIVE_UP:
                             return n_out
-                    if everything:
-                        continue
-                    if ops[i].kind == STEP_OP:
+                    if kind == STEP_OP:
                         current[lane] = own[lane].bias + own[lane].gain * step.value
                     else:
-                        _receive(
-                            group,
-                            g * size,
-                            size,
-                            g * size + offset,
-                            width,
-                            weights,
-                            taps[m] + offset,
-                            ops[i].kind,
-                            acc,
-                            pulse,
-                        )
+                        _receive(group, g * size, size, weights, taps[m], kind, acc, pulse)
             if k == end:
                 break
             for m in range(n_reached):

@@ -31,12 +31,13 @@ from eventsim.engine.state import (
     N_INDEX,
     N_LOG,
     N_PENDING,
+    N_SAME,
     N_TRACE,
     STEPPED,
     WORK,
     room,
 )
-from eventsim.jit import njit
+from eventsim.jit import inner, njit
 
 __all__ = ["GROW", "PAUSED", "REACHED", "STUCK", "run", "start"]
 
@@ -44,10 +45,13 @@ __all__ = ["GROW", "PAUSED", "REACHED", "STUCK", "run", "start"]
 #: buffer needs to grow, or a neuron fires faster than float64 time can resolve.
 REACHED, PAUSED, GROW, STUCK = range(4)
 
-_room = njit(room)
+#: More instants in a row at one time than this are taken for endless.
+MAX_INSTANTS = 100_000
+
+_room = inner(room)
 
 
-@njit
+@inner
 def _record(trace, control, u, unit, now):
     entry = trace[control[N_TRACE]]
     entry.time = now
@@ -58,7 +62,7 @@ def _record(trace, control, u, unit, now):
     control[N_TRACE] += 1
 
 
-@njit
+@inner
 def _test(u, instant, now):
     """Add what arrived and test once; number of spikes, -1 when endless."""
     if u.ref_until > now:
@@ -72,7 +76,7 @@ def _test(u, instant, now):
     return times if times > 0 else -1
 
 
-@njit
+@inner
 def _visit_relay(net, state, population, now, n_order):
     """Max pooling: decide for each window that was reached whether one spike passes."""
     links, tables, units = net.links, net.tables, state.units
@@ -107,11 +111,11 @@ def _visit_relay(net, state, population, now, n_order):
     return n_touched
 
 
-@njit
+@inner
 def _visit_neurons(net, state, population, now, n_due, steps, n_order):
     """Bring what is due, what is reached and what is stepped to ``now``; their number."""
     units, control = state.units, state.control
-    instant, n_touched = control[INSTANT], 0
+    instant, n_touched = control[INSTANT], np.int64(0)
     for i in range(n_due):
         unit = state.due[i]
         if population.offset <= unit < population.stop:
@@ -141,7 +145,7 @@ def _visit_neurons(net, state, population, now, n_due, steps, n_order):
     return n_touched
 
 
-@njit
+@inner
 def _sort(values, n):
     """Sort the first ``n``; the usual case, sorted already, costs one look (shell sort)."""
     gap = 1
@@ -162,7 +166,7 @@ def _sort(values, n):
         gap //= 3
 
 
-@njit
+@inner
 def _visit(net, state, which, now, n_due, steps):
     """One population in one instant: gather, test each touched neuron once, predict anew."""
     units, control, population = state.units, state.control, state.populations[which]
@@ -176,7 +180,7 @@ def _visit(net, state, which, now, n_due, steps):
     for k in range(n_touched):
         unit = state.touched[k]
         u = units[unit]
-        times = 1
+        times = np.int64(1)
         if relay:
             u.ref_until = now + population.window
         else:
@@ -225,7 +229,7 @@ def start(net, state, t_start):
             _record(state.trace, state.control, u, unit, t_start)
 
 
-@njit
+@inner
 def _next_time(state, feed, steps):
     control = state.control
     now = np.inf
@@ -240,7 +244,7 @@ def _next_time(state, feed, steps):
     return now
 
 
-@njit
+@inner
 def _has_room(state, fan):
     n, control = state.units.size, state.control
     more, arriving = _room(n, fan, control[N_PENDING])
@@ -253,7 +257,7 @@ def _has_room(state, fan):
     )
 
 
-@njit
+@inner
 def _gather(net, state, now, feed, steps):
     """Collect what happens now: deliveries under way, input spikes, own events, steps."""
     control, units, populations = state.control, state.units, state.populations
@@ -280,7 +284,7 @@ def _gather(net, state, now, feed, steps):
             control,
             unit,
             now,
-            1,
+            np.int64(1),
         )
     n_due = 0
     while control[N_INDEX] > 0 and units[state.heap[0]].next_time == now:
@@ -300,7 +304,7 @@ def _gather(net, state, now, feed, steps):
 def run(net, state, feed, steps, t_stop, max_work):
     """Handle every instant before ``t_stop``, or until so much work in all; says why it ended."""
     control = state.control
-    fan = 0
+    fan = np.int64(0)
     for population in net.populations:
         fan = max(fan, population.out_stop - population.out_first)
     while True:
@@ -311,6 +315,11 @@ def run(net, state, feed, steps, t_stop, max_work):
             return PAUSED
         if not _has_room(state, fan):
             return GROW
+        # Delays that vanish beside the time can keep a run at one time for ever.
+        control[N_SAME] = control[N_SAME] + 1 if now == state.clock[0] else 0
+        if control[N_SAME] > MAX_INSTANTS:
+            control[BLAMED] = state.touched[0]
+            return STUCK
         control[INSTANT] += 1
         state.clock[0] = now
         n_due = _gather(net, state, now, feed, steps)

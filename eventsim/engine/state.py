@@ -16,7 +16,7 @@ Records = NDArray[np.void]
 
 #: Places in `State.control`: number of the instant, synaptic arrivals, all work (arrivals, ends of
 #: pulses, spikes), entries of log and trace, input spikes and steps done, a unit that is stuck,
-#: sizes of the two heaps and of this instant's list of deliveries.
+#: sizes of the two heaps and of this instant's list of deliveries, instants in a row at one time.
 (
     INSTANT,
     EVENTS,
@@ -29,7 +29,8 @@ Records = NDArray[np.void]
     N_INDEX,
     N_PENDING,
     N_ARRIVALS,
-) = range(11)
+    N_SAME,
+) = range(12)
 
 LOG = np.dtype([("time", np.float64), ("unit", np.int64), ("times", np.int64)])
 TRACE = np.dtype(
@@ -79,7 +80,7 @@ def new_state(
         for link in net.links
         if net.populations["kind"][link["target"]] == RELAY
     )
-    control = np.zeros(11, dtype=np.int64)
+    control = np.zeros(12, dtype=np.int64)
     control[BLAMED] = -1
     return State(
         units=units,
