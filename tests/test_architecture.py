@@ -44,6 +44,7 @@ CONVENIENCES = {
     ("network", "session"),  # Network.session
     ("discretization", "discrete"),  # Discretization.run
     ("recording", "save"),  # Result.save
+    ("fidelity", "report"),  # FidelityReport.to_html
 }
 
 #: Where a package may be imported; None: anywhere, but only inside functions.
