@@ -1,0 +1,79 @@
+"""``eventsim warmup``: compile every kernel now, so that nothing has to wait later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from eventsim.cli.terminal import Work, line
+
+if TYPE_CHECKING:
+    from eventsim.network import Network
+
+#: One step of the small network, in seconds.
+DT = 1e-3
+
+
+@click.command()
+def warmup() -> None:
+    """Compile all engines into the cache, which takes about a minute.
+
+    Simulations do this by themselves when they first need an engine; after this command, none
+    has to. The cache holds until eventsim, Python, NumPy or Numba is changed.
+
+    \b
+    Example:
+      eventsim warmup
+    """
+    from eventsim.jit import cache_folder
+
+    with Work("compiling") as work:
+        _run_everything(_network())
+    seconds = work.watch.seconds
+    line(f"compiled in {seconds:.1f} s" if seconds else "everything was compiled already")
+    line(f"kept in {cache_folder()}")
+
+
+def _network() -> Network:
+    """A small network with each kind of projection that has a kernel of its own."""
+    import numpy as np
+
+    from eventsim.convolution import Conv2d
+    from eventsim.network import Network
+    from eventsim.pooling import MaxPool2d
+    from eventsim.populations import Input, Population, Relay
+    from eventsim.projections import Dense, Sparse
+
+    return Network(
+        [
+            Input("image", (1, 4, 4)),
+            Population("conv", (2, 4, 4), tau_mem=4 * DT, t_ref=DT),
+            Relay("pool", (2, 2, 2)),
+            Population("hidden", 4, tau_mem=4 * DT, t_ref=DT),
+            Population("out", 2, tau_mem=4 * DT, t_ref=DT),
+        ],
+        [
+            Conv2d("image", "conv", np.ones((2, 1, 3, 3)), padding=1, spread=DT),
+            MaxPool2d("conv", "pool", 2),
+            Sparse("pool", "hidden", [0, 1, 2], [0, 1, 2], [1.5, 1.5, 1.5], spread=DT),
+            Dense("hidden", "out", np.ones((4, 2)), spread=DT),
+        ],
+    )
+
+
+def _run_everything(net: Network) -> None:
+    """The discrete twin in both arithmetics, each engine, potentials."""
+    import numpy as np
+
+    from eventsim.discretization import Discretization
+    from eventsim.encode import to_spike_trains
+    from eventsim.simulate import simulate
+
+    steps = np.ones((1, 4, 16), dtype=np.uint8)
+    disc = Discretization(dt=DT, steps=4)
+    for dtype in (np.float64, np.float32):
+        disc.run(net, steps, dtype=dtype)
+    inputs = {"image": to_spike_trains(steps, DT)}
+    for engine in ("layered", "queue"):
+        simulate(net, inputs, disc.duration, engine=engine, record_v={"out": [0]})
