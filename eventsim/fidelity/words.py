@@ -132,7 +132,7 @@ def summary(report: FidelityReport) -> str:
                 f"{layer.spikes:.1f}",
                 f"{layer.rate:.4g}",
                 f"{100 * layer.silent:.1f}",
-                number(layer.bias, "+.3f"),
+                number(layer.bias, "+z.3f"),
                 number(layer.mae, ".3f"),
                 number(layer.correlation, ".3f"),
                 number(layer.isi_mean, ".2f", 1e3),
