@@ -16,6 +16,7 @@ import numpy as np
 
 from eventsim.dynamics.lif import coefficients
 from eventsim.engine.lanes import DELTA, END, GIVE_UP, PULSE, follow, test_lane
+from eventsim.engine.neurons import move_to
 from eventsim.jit import inner, njit
 
 __all__ = ["BLOCK", "INSTANT", "instants", "run_dense"]
@@ -104,11 +105,21 @@ def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit, re
 
 
 @inner
+def _wait(lanes, waiting, n_waiting, lane):
+    """Queue a refractory lane by the end of its period; mostly it goes to the end."""
+    k = n_waiting
+    while k > 0 and lanes[waiting[k - 1]].ref_until > lanes[lane].ref_until:
+        waiting[k] = waiting[k - 1]
+        k -= 1
+    waiting[k] = lane
+
+
+@inner
 def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample, out, n_out, limit):
     """One block, one sample, arrivals only: nothing happens between instants."""
-    drive = np.zeros(BLOCK)
-    release = np.empty(1)
-    release[0] = np.inf
+    waiting = np.empty(BLOCK + 1, np.int64)  # refractory lanes by the end of their period
+    n_waiting = 0
+    release = np.inf
     for k in range(begin, end):
         now, decay = table[k].time, table[k].decay
         a, b = table[k].first, table[k + 1].first
@@ -119,9 +130,6 @@ def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample,
                 x = v[j] * decay + weights[row, j]
                 v[j] = x
                 high += x >= theta[j]
-            if release[0] <= now:
-                for j in range(BLOCK):
-                    acc[j] = weights[row, j]
         else:
             for j in range(BLOCK):
                 acc[j] = 0.0
@@ -133,25 +141,33 @@ def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample,
                 x = v[j] * decay + acc[j]
                 v[j] = x
                 high += x >= theta[j]
-        if release[0] <= now:
-            release[0] = np.inf
-            for j in range(limit):
-                if v[j] > -np.inf:
-                    continue
-                if lanes[j].ref_until > now:
-                    release[0] = min(release[0], lanes[j].ref_until)
-                    continue
-                n_out = follow(
-                    lanes[j], v[j], 0.0, lanes[j].ref_until, now, unit + j, sample, out, n_out
-                )
-                v[j] = lanes[j].x + acc[j]
+        if release <= now:
+            released = 0
+            while released < n_waiting and lanes[waiting[released]].ref_until <= now:
+                j = waiting[released]
+                released += 1
+                jump = weights[ops[a].row, j] if b == a + 1 else acc[j]
+                u = lanes[j]
+                move_to(u, now)
+                v[j] = u.x + jump
                 high += v[j] >= theta[j]
+            n_waiting -= released
+            for i in range(n_waiting):
+                waiting[i] = waiting[i + released]
+            release = lanes[waiting[0]].ref_until if n_waiting > 0 else np.inf
         if high > 0:
-            n_out = _test_block(
-                lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release
-            )
-            if n_out == GIVE_UP:
-                return n_out
+            for j in range(limit):
+                if v[j] >= theta[j]:
+                    u = lanes[j]
+                    n_out = test_lane(u, v[j], 0.0, now, unit + j, sample, out, n_out)
+                    if n_out == GIVE_UP:
+                        return n_out
+                    v[j] = u.x
+                    if u.ref_until > now:
+                        v[j] = -np.inf
+                        _wait(lanes, waiting, n_waiting, j)
+                        n_waiting += 1
+                        release = lanes[waiting[0]].ref_until
     return n_out
 
 
