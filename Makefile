@@ -45,7 +45,7 @@ $(VENV)/docs.stamp: pyproject.toml | $(BIN)/python
 	touch $(VENV)/base.stamp $@
 
 demo: $(VENV)/base.stamp
-	$(BIN)/eventsim demo --out out/demo $(ARGS)
+	$(BIN)/eventsim demo --out out/demo --overwrite $(ARGS)
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(ARGS)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
     from eventsim.populations import Input, Population, Relay
     from eventsim.projections import Dense, Sparse
-    from eventsim.recording import Result, SpikeTrain
+    from eventsim.recording import Result, Results, SpikeTrain
     from eventsim.save import save
+    from eventsim.session import Session
     from eventsim.simulate import simulate
 
 #: Public name -> module that defines it.
@@ -39,6 +40,8 @@ _DEFINED_IN = {
     "Population": "eventsim.populations",
     "Relay": "eventsim.populations",
     "Result": "eventsim.recording",
+    "Results": "eventsim.recording",
+    "Session": "eventsim.session",
     "Sparse": "eventsim.projections",
     "SpikeTrain": "eventsim.recording",
     "SumPool2d": "eventsim.pooling",
@@ -63,6 +66,8 @@ __all__ = [
     "Population",
     "Relay",
     "Result",
+    "Results",
+    "Session",
     "Sparse",
     "SpikeTrain",
     "SumPool2d",

@@ -192,6 +192,11 @@ class Network:
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides the network's behaviour, as hex."""
+        if not hasattr(self, "_fingerprint"):
+            object.__setattr__(self, "_fingerprint", self._digest())
+        return self._fingerprint  # type: ignore[attr-defined]
+
+    def _digest(self) -> str:
         digest = hashlib.sha256()
         for item in (*self.populations, *self.projections):
             digest.update(type(item).__name__.encode())

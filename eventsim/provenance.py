@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
+from eventsim import __version__
 from eventsim.network import Network
 
 __all__ = ["run_provenance", "software"]
@@ -20,13 +21,8 @@ def software() -> dict[str, str]:
     >>> sorted(software())
     ['eventsim', 'numba', 'numpy', 'python', 'scipy']
     """
-    versions = {"python": platform.python_version()}
-    for package in ("eventsim", "numpy", "scipy", "numba"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # a source tree that was never installed
-            versions[package] = "unknown"
-    return versions
+    versions = {"eventsim": __version__, "python": platform.python_version()}
+    return versions | {package: version(package) for package in ("numpy", "scipy", "numba")}
 
 
 def run_provenance(net: Network, **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from eventsim.recording import Result
 __all__ = ["DEFAULT_MAX_EVENTS", "Session"]
 
 #: Events (spikes, arrivals, ends of pulses) after which a run is taken for a runaway.
-DEFAULT_MAX_EVENTS = 10_000_000_000
+DEFAULT_MAX_EVENTS = 2_000_000_000
 
 
 class Session:

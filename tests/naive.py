@@ -146,8 +146,10 @@ class Neuron(Unit):
         def value(name: str) -> float:
             return float(population.array(name)[i])
 
-        self.tau, self.threshold, self.v_reset = value("tau_mem"), value("v_threshold"), value(
-            "v_reset"
+        self.tau, self.threshold, self.v_reset = (
+            value("tau_mem"),
+            value("v_threshold"),
+            value("v_reset"),
         )
         self.leak, self.t_ref = value("v_leak"), value("t_ref")
         self.r, self.bias = value("r"), value("i_bias")
@@ -365,9 +367,7 @@ class NaiveResult:
                 values.append((knot.v, knot.error))
             else:
                 h = t - knot.t
-                values.append(
-                    advanced(knot.v, knot.error, knot.drive, h, unit.tau, unit.leak)
-                )
+                values.append(advanced(knot.v, knot.error, knot.drive, h, unit.tau, unit.leak))
         return values
 
 

@@ -38,9 +38,7 @@ def test_naive(name):
 @pytest.mark.parametrize(("name", "engine"), RUNS)
 def test_engine(name, engine):
     case = CASES[name]
-    result = es.simulate(
-        case.net, case.inputs, case.t_stop, currents=case.currents, engine=engine
-    )
+    result = es.simulate(case.net, case.inputs, case.t_stop, currents=case.currents, engine=engine)
     assert result.complete and result.engine == engine
     case.check_spikes([result.spikes[p].of(i).tolist() for p, i in case.place])
 

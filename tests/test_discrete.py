@@ -100,8 +100,7 @@ def networks(draw):
     total = es.SumPool2d("map", "mean", 1, delay=DT, weight=0.25)
     n_synapses = draw(st.integers(0, 12))
     pre, post = (
-        draw(hnp.arrays(np.int64, n_synapses, elements=st.integers(0, n - 1)))
-        for n in (n_pool, 3)
+        draw(hnp.arrays(np.int64, n_synapses, elements=st.integers(0, n - 1))) for n in (n_pool, 3)
     )
     bias = draw(st.sampled_from([0.0, 0.75]))
     net = es.Network(
@@ -206,9 +205,7 @@ def test_torch_cell_agrees_spike_for_spike(rule, tau, v0, steps, w, dtype, seed)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(
-    "name", ["shallow", "hidden", "conv", "conv2", "lenet5", "lenet5_const"]
-)
+@pytest.mark.parametrize("name", ["shallow", "hidden", "conv", "conv2", "lenet5", "lenet5_const"])
 @settings(max_examples=6)
 @given(data=st.data())
 def test_torch_networks_agree_spike_for_spike(name, dtype, data):

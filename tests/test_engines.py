@@ -121,9 +121,7 @@ def test_grid(engine, seed):
     rng = np.random.default_rng(seed)
     steps, dt, sizes = 200, 2.0**-10, (20, 15, 10)
     decays = rng.uniform(0.5, 0.95, 2)
-    weights = [
-        rng.normal(0.1, 0.4, shape) for shape in zip(sizes[:-1], sizes[1:], strict=True)
-    ]
+    weights = [rng.normal(0.1, 0.4, shape) for shape in zip(sizes[:-1], sizes[1:], strict=True)]
     s = rng.random((steps, sizes[0])) < 0.2
 
     layer = s

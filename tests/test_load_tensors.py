@@ -172,9 +172,7 @@ def test_parameters_of_neurons():
     assert net.projections[1].spread == 1e-3
 
 
-@given(
-    tau=st.floats(0.1, 100), r=st.floats(0.1, 10), dt=st.floats(1e-5, 1), bias=st.floats(-5, 5)
-)
+@given(tau=st.floats(0.1, 100), r=st.floats(0.1, 10), dt=st.floats(1e-5, 1), bias=st.floats(-5, 5))
 def test_bias_brings_its_charge_in_every_step(tau, r, dt, bias):
     net, disc = make(
         [linear(bias="b", tau=tau, r=r)],
@@ -232,8 +230,9 @@ def drive(net, x):
 
 @st.composite
 def pooled_convolutions(draw):
-    pools = draw(st.lists(st.tuples(st.sampled_from("as"), st.integers(1, 3)), min_size=1,
-                          max_size=2))
+    pools = draw(
+        st.lists(st.tuples(st.sampled_from("as"), st.integers(1, 3)), min_size=1, max_size=2)
+    )
     kernel, stride = draw(st.integers(1, 3)), draw(st.integers(1, 2))
     groups = draw(st.sampled_from([1, 2]))
     total = int(np.prod([k for _, k in pools]))

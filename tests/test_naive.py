@@ -61,10 +61,7 @@ def test_sum_runs_over_projections_then_sources():
                 es.Input("in", 3),
                 es.Population("out", 1, tau_mem=INF, v_threshold=0.6000000000000001),
             ],
-            [
-                es.Sparse("in", "out", list(p), [0] * len(p), list(p.values()))
-                for p in projections
-            ],
+            [es.Sparse("in", "out", list(p), [0] * len(p), list(p.values())) for p in projections],
         )
         result = naive.simulate(net, {"in": ([1.0] * 3, [0, 1, 2])}, 2.0)
         return times(result) == [1.0]
@@ -392,7 +389,15 @@ def test_leader_pool():
     # Counts of (0, 1): 1: (1,0) passes; 2: (1,1) passes; 3: (2,1) passes; 4: (2,2) passes;
     # 5: (3,2) by 0 passes; 6: (4,2) passes; 7: (4,3) by 1 does not; 8: both, (5,4): 0 leads.
     spikes = [
-        (1.0, 0), (2.0, 1), (3.0, 0), (4.0, 1), (5.0, 0), (6.0, 0), (7.0, 1), (8.0, 0), (8.0, 1),
+        (1.0, 0),
+        (2.0, 1),
+        (3.0, 0),
+        (4.0, 1),
+        (5.0, 0),
+        (6.0, 0),
+        (7.0, 1),
+        (8.0, 0),
+        (8.0, 1),
     ]
     assert [t for t, _ in pooled("leader", spikes)] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0]
 

@@ -199,19 +199,22 @@ BAD_PROJECTIONS = {
     "inf weight": (lambda: es.Dense("a", "b", [[INF, 1.0]]), ["weight[0, 0]", "finite", "inf"]),
     "nan kernel": (lambda: es.Conv2d("a", "b", KERNEL * NAN), ["weight[0, 0, 0, 0]", "nan"]),
     "nan sparse": (
-        lambda: es.Sparse("a", "b", [0, 1], [0, 0], [1.0, NAN]), ["weight[1]", "finite", "nan"],
+        lambda: es.Sparse("a", "b", [0, 1], [0, 0], [1.0, NAN]),
+        ["weight[1]", "finite", "nan"],
     ),
     "flat weight": (lambda: es.Dense("a", "b", [1.0]), ["weight", "[pre, post]", "(1,)"]),
     "flat kernel": (lambda: es.Conv2d("a", "b", W), ["weight", "kernel_y", "(1, 2)"]),
     "text weight": (lambda: es.Dense("a", "b", [["x"]]), ["weight", "real", TypeError]),
     "negative delay": (lambda: es.Dense("a", "b", W, delay=-1.0), ["delay", ">= 0", "-1.0"]),
     "negative delays": (
-        lambda: es.Dense("a", "b", W, delay=[[0.0, -1.0]]), ["delay[0, 1]", ">= 0", "-1.0"],
+        lambda: es.Dense("a", "b", W, delay=[[0.0, -1.0]]),
+        ["delay[0, 1]", ">= 0", "-1.0"],
     ),
     "nan delay": (lambda: es.Conv2d("a", "b", KERNEL, delay=NAN), ["delay", "finite", "nan"]),
     "inf delay": (lambda: es.Dense("a", "b", W, delay=INF), ["delay", "finite", "inf"]),
     "shape of delay": (
-        lambda: es.Dense("a", "b", W, delay=[0.0]), ["delay", "(1, 2)", "(1,)"],
+        lambda: es.Dense("a", "b", W, delay=[0.0]),
+        ["delay", "(1, 2)", "(1,)"],
     ),
     "delay of pool": (lambda: es.SumPool2d("a", "b", 2, delay=-1.0), ["delay", ">= 0", "-1.0"]),
     "negative spread": (lambda: es.Dense("a", "b", W, spread=-1.0), ["spread", ">= 0", "-1.0"]),
@@ -221,12 +224,14 @@ BAD_PROJECTIONS = {
     "weights": (lambda: es.Sparse("a", "b", [0], [0], [1.0, 2.0]), ["weight", "1 entries", "2"]),
     "negative index": (lambda: es.Sparse("a", "b", [-1], [0], 1.0), ["pre[0]", ">= 0", "-1"]),
     "float index": (
-        lambda: es.Sparse("a", "b", [0.5], [0], 1.0), ["pre", "integers", "float64", TypeError],
+        lambda: es.Sparse("a", "b", [0.5], [0], 1.0),
+        ["pre", "integers", "float64", TypeError],
     ),
     "stride": (lambda: es.Conv2d("a", "b", KERNEL, stride=0), ["stride", ">= 1", "0"]),
     "padding": (lambda: es.Conv2d("a", "b", KERNEL, padding=(0, -1)), ["padding", ">= 0", "-1"]),
     "three strides": (
-        lambda: es.Conv2d("a", "b", KERNEL, stride=(1, 1, 1)), ["stride", "two ints", TypeError],
+        lambda: es.Conv2d("a", "b", KERNEL, stride=(1, 1, 1)),
+        ["stride", "two ints", TypeError],
     ),
     "dilation": (lambda: es.Conv2d("a", "b", KERNEL, dilation=0), ["dilation", ">= 1", "0"]),
     "groups": (lambda: es.Conv2d("a", "b", KERNEL, groups=3), ["groups", "divisor", "3"]),
@@ -284,9 +289,7 @@ def test_bad_populations_of_a_network():
     refuses(lambda: es.Network([]), ["populations", "at least one"])
     refuses(lambda: network(cells=[es.Input("out", 1)]), ["unique names", "out"])
     refuses(lambda: es.Network(["image"]), ["Input, Population or Relay", "str", TypeError])
-    refuses(
-        lambda: es.Network([es.Input("a", 1)], ["a -> b"]), ["projections", "str", TypeError]
-    )
+    refuses(lambda: es.Network([es.Input("a", 1)], ["a -> b"]), ["projections", "str", TypeError])
 
 
 def test_a_relay_has_one_source():
@@ -352,11 +355,13 @@ BAD_RUNS = {
     "inputs": ({"inputs": TRAIN}, ["inputs", "mapping", "SpikeTrain", TypeError]),
     "train": ({"inputs": {"image": 5}}, ["'image'", "SpikeTrain", "int", TypeError]),
     "sender": (
-        {"inputs": {"image": ([0.1, 0.2], [0, 16])}}, ["'image'", "senders[1]", "below 16", "16"],
+        {"inputs": {"image": ([0.1, 0.2], [0, 16])}},
+        ["'image'", "senders[1]", "below 16", "16"],
     ),
     "too early": ({"t_start": 0.5}, ["'image'", "times[0]", ">= 0.5", "0.1"]),
     "batch sizes": (
-        {"inputs": {"image": [TRAIN, TRAIN]}, "currents": [{}]}, ["inputs", "equally many", "2"],
+        {"inputs": {"image": [TRAIN, TRAIN]}, "currents": [{}]},
+        ["inputs", "equally many", "2"],
     ),
     "empty batch": ({"inputs": {"image": []}}, ["inputs", "at least one"]),
     "engine": ({"engine": "fast"}, ["engine", "'queue'", "'fast'"]),
@@ -370,13 +375,15 @@ BAD_RUNS = {
     "negative threads": ({"threads": -1}, ["threads", ">= 1", "-1"]),
     "currents name": ({"currents": {"image": []}}, ["currents", "'out'", "'image'"]),
     "currents neuron": (
-        {"currents": {"out": [(0.1, 0, 1.0), (0.1, 3, 1.0)]}}, ["'out'", "steps[1]", "below 3"],
+        {"currents": {"out": [(0.1, 0, 1.0), (0.1, 3, 1.0)]}},
+        ["'out'", "steps[1]", "below 3"],
     ),
     "currents value": ({"currents": {"out": [(0.1, 0, NAN)]}}, ["'out'", "finite", "nan"]),
     "currents time": ({"currents": {"out": [(-0.1, 0, 1.0)]}}, ["'out'", "steps[0]", "-0.1"]),
     "currents shape": ({"currents": {"out": [(0.1, 1.0)]}}, ["'out'", "(time, neuron, value)"]),
     "currents twice": (
-        {"currents": {"out": [(0.1, 2, 1.0), (0.1, 2, 2.0)]}}, ["'out'", "neuron 2", "0.1"],
+        {"currents": {"out": [(0.1, 2, 1.0), (0.1, 2, 2.0)]}},
+        ["'out'", "neuron 2", "0.1"],
     ),
 }
 
@@ -462,9 +469,7 @@ def test_conv2d_is_that_of_torch(
     expected = torch.nn.functional.conv2d(images, torch.from_numpy(weight), **options)
     target = link.output_shape(source)
     assert target == tuple(expected.shape[1:])
-    assert np.array_equal(
-        dense_matrix(link, source, target), expected.flatten(start_dim=1).numpy()
-    )
+    assert np.array_equal(dense_matrix(link, source, target), expected.flatten(start_dim=1).numpy())
 
 
 @given(

@@ -63,9 +63,7 @@ def test_coefficients_agree_with_high_precision(tau):
         exact_a = mpmath.exp(-1 / mpmath.mpf(tau))
         exact_b = mpmath.mpf(tau) * (1 - exact_a)
         exact_c = mpmath.mpf(tau) * (1 - exact_b)
-        for got, exact in zip(
-            theory.coefficients(tau), (exact_a, exact_b, exact_c), strict=True
-        ):
+        for got, exact in zip(theory.coefficients(tau), (exact_a, exact_b, exact_c), strict=True):
             # a time constant below one step amplifies the rounding of 1 / tau
             assert abs(float((mpmath.mpf(float(got)) - exact) / exact)) < 1e-15 * (1 + 1 / tau)
 

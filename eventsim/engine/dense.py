@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from eventsim.dynamics.lif import coefficients
-from eventsim.engine.lanes import DELTA, END, GIVE_UP, PULSE, follow, test_lane
+from eventsim.engine.lanes import DELTA, END, PULSE, follow, test_lane
 from eventsim.engine.neurons import move_to
 from eventsim.jit import inner, njit
 
@@ -81,7 +81,7 @@ def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, the
         free = v[j] > -np.inf
         if (free and next_v[j] >= theta[j]) or (not free and lanes[j].ref_until <= now):
             n_out = follow(lanes[j], v[j], drive[j], before, now, unit + j, sample, out, n_out)
-            if n_out == GIVE_UP:
+            if n_out < 0:
                 return n_out
             next_v[j] = lanes[j].x if lanes[j].ref_until <= now else -np.inf
         if next_v[j] == -np.inf:
@@ -95,7 +95,7 @@ def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit, re
     for j in range(limit):
         if v[j] >= theta[j]:
             n_out = test_lane(lanes[j], v[j], drive[j], now, unit + j, sample, out, n_out)
-            if n_out == GIVE_UP:
+            if n_out < 0:
                 return n_out
             v[j] = lanes[j].x
             if lanes[j].ref_until > now:
@@ -160,7 +160,7 @@ def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample,
                 if v[j] >= theta[j]:
                     u = lanes[j]
                     n_out = test_lane(u, v[j], 0.0, now, unit + j, sample, out, n_out)
-                    if n_out == GIVE_UP:
+                    if n_out < 0:
                         return n_out
                     v[j] = u.x
                     if u.ref_until > now:
@@ -240,7 +240,7 @@ def _driven(
                 limit,
                 release,
             )
-            if n_out == GIVE_UP:
+            if n_out < 0:
                 return n_out
         if k == end:
             return n_out
@@ -293,7 +293,7 @@ def _driven(
             n_out = _test_block(
                 lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release
             )
-            if n_out == GIVE_UP:
+            if n_out < 0:
                 return n_out
         before = now
     return n_out
@@ -303,11 +303,11 @@ def _driven(
 def run_dense(
     units, theta, weights, spread, table, bounds, ops, steps, step_at, driven, t_start, out
 ):
-    """Spikes of a layer for a batch of samples; their number, or GIVE_UP.
+    """Spikes of a layer for a batch of samples; their number, FULL or STUCK.
 
     ``weights`` is [block, row, lane]: deltas in volts, pulses in volts per second.
     """
-    n_out = 0
+    n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     v, acc, current = np.empty(BLOCK), np.zeros(BLOCK), np.empty(BLOCK)
     lanes = np.empty(BLOCK, units.dtype)
     for block in range(weights.shape[0]):
@@ -360,6 +360,6 @@ def run_dense(
                     n_out,
                     limit,
                 )
-            if n_out == GIVE_UP:
+            if n_out < 0:
                 return n_out
     return n_out

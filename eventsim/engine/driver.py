@@ -34,6 +34,9 @@ __all__ = ["QueueRun", "current_rows"]
 #: Work between two returns to Python: some milliseconds, so that Ctrl-C is answered at once.
 WORK_PER_CALL = 200_000
 
+#: A record of more spikes would fill the memory; counting them takes none.
+MAX_SPIKES = 100_000_000
+
 
 def current_rows(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> NDArray[np.void]:
     """Steps of all populations as records (time, global unit, value) by (time, unit)."""
@@ -113,10 +116,12 @@ class QueueRun:
                 self.t_reached = t_stop
                 return True
             if reason == GROW:
+                if self._state.control[N_LOG] >= MAX_SPIKES:
+                    return self._stop(self._blame(f"{MAX_SPIKES:,} spikes are recorded"))
                 self._state = grow(self._arrays, self._state)
             elif reason == PAUSED:
                 if self._state.control[WORK] >= max_events:
-                    return self._stop(self._runaway(max_events))
+                    return self._stop(self._blame(f"max_events = {max_events:,} used up"))
                 if interrupted():
                     return self._stop("interrupted")
             else:
@@ -127,13 +132,10 @@ class QueueRun:
         self.stop_reason = f"{reason}, at t = {self.t_reached:g} s"
         return False
 
-    def _runaway(self, max_events: int) -> str:
+    def _blame(self, reason: str) -> str:
         totals = {name: int(c.sum()) for name, c in self.counts().items()}
         name = max((n for n in totals if n not in self.net.inputs), key=totals.__getitem__)
-        return (
-            f"max_events = {max_events:,} used up; population {name!r} spiked most, "
-            f"{totals[name]:,} times"
-        )
+        return f"{reason}; population {name!r} spiked most, {totals[name]:,} times"
 
     def _stuck(self) -> str:
         unit = int(self._state.control[BLAMED])

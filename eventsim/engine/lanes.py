@@ -29,8 +29,9 @@ SPIKE = np.dtype(
     ]
 )
 
-#: A lane fires faster than float64 time can resolve, or there is no room for more spikes.
-GIVE_UP = -1
+#: In place of a number of spikes: there is no room for more, or a lane fires faster than float64
+#: time can resolve.
+FULL, STUCK = -1, -2
 
 
 @inner
@@ -75,7 +76,7 @@ def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
 
     ``x`` is its potential at ``t0``, minus infinity when it is refractory. Afterwards ``u.x`` and
     ``u.ref_until`` are those at ``t1``, before what arrives there. Returns the number of spikes
-    found so far, or GIVE_UP.
+    found so far, FULL or STUCK.
     """
     if x > -np.inf:
         u.x = x
@@ -87,14 +88,14 @@ def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
         if not event < t1:
             break
         if n_out == out.size:
-            return GIVE_UP
+            return FULL
         u.x = max(u.x, u.theta)
         times = reset(u, event)
         _put(out, n_out, event, unit, sample, times)
         n_out += 1
         u.t_last = event
         if times == 0 or next_event(u, event) <= event:
-            return GIVE_UP
+            return STUCK
         now = event
     move_to(u, t1)
     if event == t1 and u.x < u.theta:
@@ -111,9 +112,9 @@ def test_lane(u, x, drive, now, unit, sample, out, n_out):
     if not fires(u, x):
         return n_out
     if n_out == out.size:
-        return GIVE_UP
+        return FULL
     times = reset(u, now)
     _put(out, n_out, now, unit, sample, times)
     if times == 0 or next_event(u, now) <= now:
-        return GIVE_UP
+        return STUCK
     return n_out + 1

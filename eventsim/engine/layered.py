@@ -19,7 +19,7 @@ from eventsim.convolution import Conv2d
 from eventsim.engine.compiled import LINK, compile_network
 from eventsim.engine.dense import BLOCK, instants, run_dense
 from eventsim.engine.driver import current_rows
-from eventsim.engine.lanes import DELTA, END, GIVE_UP, OP, PULSE, SPIKE, STEP_OP, merge
+from eventsim.engine.lanes import DELTA, END, FULL, OP, PULSE, SPIKE, STEP_OP, merge
 from eventsim.engine.patches import Lanes, run_patches
 from eventsim.engine.pool import pool_spikes
 from eventsim.network import Network
@@ -31,6 +31,9 @@ from eventsim.recording import SpikeTrain
 __all__ = ["Sample", "run", "samples_per_call", "why_not"]
 
 Trains = list[SpikeTrain]
+
+#: A layer with more spikes than this, in one call, is left to the queue engine and its budget.
+MAX_SPIKES = 20_000_000
 
 _NO_ROWS = Rows(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
 _NO_CONVOLUTION = np.ones(1, dtype=LINK)[0]
@@ -222,6 +225,7 @@ def _spikes(
     table, bounds = instants(ops, pointer, tau, *interval, at_start)
     driven = not layer.quiet or step_rows.size > 0
     room = 4 * ops.size + 64 * layer.units.size
+    limit = min(limit, MAX_SPIKES)
     while True:
         out = np.zeros(min(room, limit), dtype=SPIKE)
         if layer.lanes is None:
@@ -259,9 +263,9 @@ def _spikes(
                 interval[0],
                 out,
             )
-        if found != GIVE_UP:
+        if found >= 0:
             return out[:found]
-        if room >= limit:
+        if found != FULL or room >= limit:
             return None
         room *= 4
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.dynamics.lif import coefficients, decay_factor
-from eventsim.engine.lanes import DELTA, GIVE_UP, PULSE, STEP_OP, follow, test_lane
+from eventsim.engine.lanes import DELTA, PULSE, STEP_OP, follow, test_lane
 from eventsim.jit import inner, njit
 
 __all__ = ["GROUP", "Lanes", "run_patches"]
@@ -72,7 +72,7 @@ def _advance(
             x = v[k] * decay + drive * gain
             if (free and x >= theta[k]) or (not free and u.ref_until <= now):
                 n_out = follow(u, v[k], drive, group.t_last, now, layout[k], sample, out, n_out)
-                if n_out == GIVE_UP:
+                if n_out < 0:
                     return n_out
                 x = u.x if u.ref_until <= now else -np.inf
             v[k] = x
@@ -116,7 +116,7 @@ def _settle(g, group, size, units, theta, v, acc, pulse, current, now, layout, s
         if v[k] >= theta[k]:
             u = units[k]
             n_out = test_lane(u, v[k], current[k] + pulse[k], now, layout[k], sample, out, n_out)
-            if n_out == GIVE_UP:
+            if n_out < 0:
                 return n_out
             v[k] = u.x
             if u.ref_until > now:
@@ -191,7 +191,7 @@ def run_patches(
     t_start,
     out,
 ):
-    """Spikes of a layer for a batch of samples; their number, or GIVE_UP.
+    """Spikes of a layer for a batch of samples; their number, FULL or STUCK.
 
     ``units`` are in the order of lanes, and ``layer`` says how lanes are arranged. With ``indptr``
     empty the rows are those of the convolution ``link``. ``weights`` holds deltas in volts and
@@ -206,7 +206,7 @@ def run_patches(
     v, pulse, current = np.empty(n_lanes), np.empty(n_lanes), np.empty(n_lanes)
     acc = np.zeros(n_lanes)
     own = np.empty(n_lanes, units.dtype)
-    n_out = 0
+    n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     conv = indptr.size == 0
     for sample in range(bounds.size - 1):
         for k in range(n_lanes):
@@ -238,7 +238,7 @@ def run_patches(
                         out,
                         n_out,
                     )
-                    if n_out == GIVE_UP:
+                    if n_out < 0:
                         return n_out
                 n_reached = n_groups
             for i in range(begin, stop):
@@ -276,7 +276,7 @@ def run_patches(
                             out,
                             n_out,
                         )
-                        if n_out == GIVE_UP:
+                        if n_out < 0:
                             return n_out
                     if kind == STEP_OP:
                         current[lane] = own[lane].bias + own[lane].gain * step.value
@@ -302,6 +302,6 @@ def run_patches(
                         out,
                         n_out,
                     )
-                    if n_out == GIVE_UP:
+                    if n_out < 0:
                         return n_out
     return n_out

@@ -47,8 +47,9 @@ def _put(knots, n, u, now):
 @njit
 def _follow(u, events, t_start, t_stop, knots):
     """Knots of one neuron; their number, or -1 when ``knots`` is too short."""
-    _put(knots, 0, u, t_start)
-    n, i, now = 1, 0, t_start
+    n, i, now = np.int64(0), 0, t_start
+    _put(knots, n, u, t_start)
+    n += 1
     own = t_start if u.x >= u.theta else next_event(u, now)
     while True:
         crossing = own

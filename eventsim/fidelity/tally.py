@@ -71,8 +71,9 @@ class Tally:
         """The numbers, with the coarse run and the second draw as references."""
         labels = self.task.labels
         reference = decode.classes(coarse.outputs[0])
-        runs = tuple(_run(labels, counts, None if self is coarse else reference)
-                     for counts in self.outputs)
+        runs = tuple(
+            _run(labels, counts, None if self is coarse else reference) for counts in self.outputs
+        )
         same = self is coarse
         correct = [run.classes == labels for run in runs]
         changed = self._changed(reference)

@@ -149,7 +149,5 @@ def picture(pixels: NDArray[Any]) -> str:
     """
     buffer = io.BytesIO()
     plain: dict[str, Any] = {"Software": None}  # or Matplotlib's version would be in the file
-    mpl_image.imsave(
-        buffer, pixels, cmap="gray", vmin=0.0, vmax=1.0, format="png", metadata=plain
-    )
+    mpl_image.imsave(buffer, pixels, cmap="gray", vmin=0.0, vmax=1.0, format="png", metadata=plain)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
