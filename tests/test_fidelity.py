@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import eventsim as es
 from eventsim import decode, encode
@@ -35,6 +36,8 @@ def test_share_has_the_wilson_interval(count, total):
     share = metrics.share([True] * count + [False] * (total - count))
     assert share.value == count / total
     assert (share.low, share.high) == pytest.approx(wilson(count, total), abs=1e-12)
+    oracle = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
+    assert (share.low, share.high) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
     assert 0.0 <= share.low <= share.value <= share.high <= 1.0
 
 
@@ -48,6 +51,8 @@ def test_mcnemar_sums_the_tails_of_the_binomial(pairs):
     p_value = sum(c for c in chance if c <= chance[lost])
     assert (test.lost, test.gained) == (lost, gained)
     assert test.p_value == pytest.approx(float(p_value))
+    if n:
+        assert test.p_value == pytest.approx(stats.binomtest(lost, n).pvalue)
 
 
 def test_paired_difference_is_the_wald_interval_with_half_a_sample_in_each_cell():
