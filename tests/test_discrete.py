@@ -93,7 +93,7 @@ def networks(draw):
         padding=padding, dilation=(dilation, 4 - dilation), groups=groups,
     )  # fmt: skip
     shape = conv.output_shape((2, 5, 6))
-    pooled = es.MaxPool2d("map", "pool", (1, min(2, shape[2])), stride=1)
+    pooled = es.MaxPool2d("map", "pool", (1, min(2, shape[2])), stride=1, window=DT)
     pool_shape = pooled.output_shape(shape)
     n_pool = math.prod(pool_shape)
     mean = es.AvgPool2d("map", "mean", 1, weight=1.5)
