@@ -5,7 +5,7 @@
 #   make test          the tests; make test ARGS="-k heap" for some of them
 #   make check         style, types, import directions, contents of the wheel
 #   make bench         speed of the engines
-#   make bench-peers   the same, with other simulators where they are installed
+#   make bench-peers   the same, beside other simulators, which it installs
 #   make docs          the documentation, in docs/_build/html
 #   make validation    the studies, one claim each
 #   make format        rewrite the sources in the house style
@@ -66,7 +66,11 @@ wheel: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-peers: $(VENV)/dev.stamp
+$(VENV)/peers.stamp: $(VENV)/dev.stamp
+	$(PIP) install --quiet --no-deps spikingtorch
+	touch $@
+
+bench-peers: $(VENV)/peers.stamp
 	$(BIN)/python -m benchmarks --peers $(ARGS)
 
 docs: $(VENV)/docs.stamp

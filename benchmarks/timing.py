@@ -1,0 +1,78 @@
+"""Contenders in turn: A B C A B C ..., CPU seconds of each run, and what follows from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.contender import Contender
+
+__all__ = ["Measured", "Spread", "in_turn", "ratios"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least, median and greatest of the rounds."""
+
+    min: float
+    median: float
+    max: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Spread:
+        return cls(min(values), float(np.median(values)), max(values))
+
+
+@dataclass
+class Measured:
+    """CPU seconds of each round of one contender."""
+
+    name: str
+    samples: int
+    events: int | None
+    cpu_s: list[float] = field(default_factory=list)
+    peak_mib: float | None = None
+
+    @property
+    def ms_per_sample(self) -> Spread:
+        return Spread.of([1e3 * s / self.samples for s in self.cpu_s])
+
+    @property
+    def events_per_s(self) -> Spread | None:
+        if self.events is None:
+            return None
+        return Spread.of([self.events / s for s in self.cpu_s])
+
+
+def in_turn(
+    contenders: list[Contender], repeat: int, report: Callable[[int], None] = lambda done: None
+) -> list[Measured]:
+    """Measure all contenders ``repeat`` times, in turn, after one round that is not counted.
+
+    The time is that of all threads of the process, so hidden parallelism would show.
+    """
+    measured = [Measured(c.name, c.samples, c.run()) for c in contenders]
+    for done in range(repeat):
+        for contender, row in zip(contenders, measured, strict=True):
+            began = time.process_time()
+            contender.run()
+            row.cpu_s.append(time.process_time() - began)
+        report(done + 1)
+    return measured
+
+
+def ratios(measured: list[Measured], base: Measured) -> dict[str, Spread]:
+    """Time per sample of each other contender over that of ``base``, round by round."""
+    return {
+        row.name: Spread.of(
+            [
+                (mine / row.samples) / (other / base.samples)
+                for mine, other in zip(row.cpu_s, base.cpu_s, strict=True)
+            ]
+        )
+        for row in measured
+        if row is not base
+    }

@@ -1,0 +1,134 @@
+"""The workloads: a network, its input spikes and how long it runs. Always the same bits.
+
+W1
+    Feed-forward 784-800-800-10, all-to-all, delta synapses, Gaussian weights, tau = 4 t_ref.
+    Poisson input at 0.2 per t_ref for 16 t_ref; hidden neurons fire at about 0.12 per t_ref.
+W1p
+    The same with pulses of width t_ref.
+W4
+    Convolutional 28x28 - 16@5x5 - max-pool 2 - 32@5x5 - max-pool 2 - 10, padding 2 (so that images
+    keep their size: 28, 14, 7), delta synapses, max pooling by first spike. Poisson input at 0.2
+    per t_ref for 16 t_ref. The weights' standard deviation is 1.4 / sqrt(inputs of a neuron), as
+    in W1, which gives rates of the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import eventsim as es
+
+__all__ = ["WORKLOADS", "Workload", "convolutional", "feed_forward"]
+
+T_REF = 2e-3
+TAU = 4 * T_REF
+INPUT_RATE = 0.2 / T_REF
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What every contender gets."""
+
+    name: str
+    title: str
+    net: es.Network
+    trains: list[es.SpikeTrain]  # of the Input, one for each sample
+    t_stop: float
+    queue_samples: int  # so many samples are enough for the slow engine
+
+    @property
+    def steps(self) -> int:
+        """Steps of a coarse model that cover the run."""
+        return round(self.t_stop / T_REF)
+
+    def inputs(self, samples: int) -> dict[str, list[es.SpikeTrain]]:
+        """Input of the first samples, as `eventsim.simulate` takes it."""
+        return {self.net.inputs[0]: self.trains[:samples]}
+
+
+def _poisson(n: int, t_stop: float, rng: np.random.Generator) -> es.SpikeTrain:
+    senders = np.repeat(np.arange(n), rng.poisson(INPUT_RATE * t_stop, n))
+    return es.SpikeTrain.sorted(rng.uniform(0.0, t_stop, senders.size), senders)
+
+
+def feed_forward(
+    name: str,
+    spread: float = 0.0,
+    sizes: tuple[int, ...] = (784, 800, 800, 10),
+    std: tuple[float, ...] = (0.052, 0.068, 0.068),
+    samples: int = 32,
+    steps: int = 16,
+) -> Workload:
+    """All-to-all layers."""
+    rng = np.random.default_rng(0)
+    names = ["input", *(f"layer{k}" for k in range(1, len(sizes)))]
+    layers = [
+        es.Population(layer, n, tau_mem=TAU, t_ref=T_REF)
+        for layer, n in zip(names[1:], sizes[1:], strict=True)
+    ]
+    links = [
+        es.Dense(names[k], names[k + 1], rng.normal(0.0, s, sizes[k : k + 2]), spread=spread)
+        for k, s in enumerate(std)
+    ]
+    t_stop = steps * T_REF
+    return Workload(
+        name,
+        "-".join(map(str, sizes)) + (", pulses of width t_ref" if spread else ", deltas"),
+        es.Network([es.Input("input", sizes[0]), *layers], links),
+        [_poisson(sizes[0], t_stop, rng) for _ in range(samples)],
+        t_stop,
+        queue_samples=2,
+    )
+
+
+def convolutional(
+    name: str,
+    side: int = 28,
+    channels: tuple[int, int] = (16, 32),
+    outputs: int = 10,
+    samples: int = 32,
+    steps: int = 16,
+) -> Workload:
+    """Two convolutions of 5x5 with max pooling, and an all-to-all output."""
+    rng = np.random.default_rng(0)
+    first, second = channels
+    half, quarter = side // 2, side // 4
+
+    def neurons(layer: str, *shape: int) -> es.Population:
+        return es.Population(layer, shape, tau_mem=TAU, t_ref=T_REF)
+
+    def weights(fan_in: int, *shape: int) -> np.ndarray:
+        return rng.normal(0.0, 1.4 / np.sqrt(fan_in), shape)
+
+    flat = second * quarter * quarter
+    net = es.Network(
+        [
+            es.Input("input", (1, side, side)),
+            neurons("conv1", first, side, side),
+            es.Relay("pool1", (first, half, half)),
+            neurons("conv2", second, half, half),
+            es.Relay("pool2", (second, quarter, quarter)),
+            neurons("output", outputs),
+        ],
+        [
+            es.Conv2d("input", "conv1", weights(25, first, 1, 5, 5), padding=2),
+            es.MaxPool2d("conv1", "pool1", 2),
+            es.Conv2d("pool1", "conv2", weights(25 * first, second, first, 5, 5), padding=2),
+            es.MaxPool2d("conv2", "pool2", 2),
+            es.Dense("pool2", "output", weights(flat, flat, outputs)),
+        ],
+    )
+    t_stop = steps * T_REF
+    title = f"{side}x{side} - {first}@5x5 - pool 2 - {second}@5x5 - pool 2 - {outputs}, deltas"
+    trains = [_poisson(side * side, t_stop, rng) for _ in range(samples)]
+    return Workload(name, title, net, trains, t_stop, queue_samples=1)
+
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "W1": lambda: feed_forward("W1"),
+    "W1p": lambda: feed_forward("W1p", spread=T_REF),
+    "W4": lambda: convolutional("W4"),
+}
