@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import coarse_peer, memory, report, suite
@@ -11,6 +12,13 @@ from benchmarks.timing import in_turn
 from benchmarks.workloads import WORKLOADS
 
 REPEAT = 7
+
+
+def _progress(name: str, repeat: int) -> Callable[[int], None]:
+    def show(done: int) -> None:
+        print(f"\r{name}: round {done} of {repeat}          ", end="", file=sys.stderr, flush=True)
+
+    return show
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,16 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         work = WORKLOADS[name]()
         print(f"{name}: compiling and warming up ...", end="", file=sys.stderr, flush=True)
         contenders = list(suite.contenders(work, chosen.peers))
-        measured = in_turn(
-            contenders,
-            chosen.repeat,
-            lambda done, name=name: print(
-                f"\r{name}: round {done} of {chosen.repeat}          ",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            ),
-        )
+        measured = in_turn(contenders, chosen.repeat, _progress(name, chosen.repeat))
         print(file=sys.stderr)
         for short, row in zip(suite.names(chosen.peers), measured, strict=True):
             row.peak_mib = memory.peak_mib(name, short)

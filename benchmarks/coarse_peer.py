@@ -58,9 +58,11 @@ def coarse_runner(work: Workload, samples: int, cell: Callable[[float], Any]) ->
                     elif isinstance(link, es.Conv2d):
                         image = spikes.reshape(samples, *shape[link.source])
                         charge = functional.conv2d(image, weights[id(link)], padding=link.padding)
-                    else:
+                    elif isinstance(link, es.MaxPool2d):
                         spikes = functional.max_pool2d(spikes, link.kernel_size)
                         continue
+                    else:
+                        raise ValueError(f"{link.where}: no coarse form here")
                     spikes = cells[link.target](charge, init=step == 0)
                 total = total + spikes
         return total

@@ -67,6 +67,7 @@ def _conv(link: es.Conv2d, shape: tuple[int, ...], senders: NDArray[np.int64]) -
 def roofline(work: Workload, samples: int) -> Contender:
     """Contender that adds the weight rows of the first samples."""
     results = es.simulate(work.net, work.inputs(samples), work.t_stop)
+    assert isinstance(results, es.Results)
     passes = []
     for link in work.net.projections:
         senders = [result.spikes[link.source].senders for result in results]
