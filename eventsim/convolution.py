@@ -65,9 +65,9 @@ class Conv2d(Projection):
         weight = self._weight(4, "[out, in / groups, kernel_y, kernel_x]")
         for field, minimum in (("stride", 1), ("padding", 0), ("dilation", 1)):
             self._set(field, checks.pair(self.where, field, getattr(self, field), minimum))
-        if not isinstance(self.groups, int | np.integer) or self.groups < 1:
-            raise checks.fail(self.where, "groups", "an int >= 1", self.groups)
-        self._set("groups", int(self.groups))
+        self._set("groups", checks.whole(self.where, "groups", self.groups, 1))
+        if 0 in weight.shape:
+            raise checks.fail(self.where, "weight", "at least one entry on each axis", weight.shape)
         if weight.shape[0] % self.groups:
             raise checks.fail(
                 self.where, "groups", f"a divisor of the {weight.shape[0]} outputs", self.groups

@@ -120,9 +120,10 @@ class Discretization:
         if spread < 0:
             raise checks.fail(where, "spread", "a number >= 0", spread)
         self._set("spread", spread)
-        if isinstance(self.notes, str) or not all(isinstance(n, str) for n in self.notes):
+        notes = checks.sequence(where, "notes", self.notes, "a tuple of str")
+        if not all(isinstance(note, str) for note in notes):
             raise InvalidType(f"{where}: notes: expected a tuple of str, got {self.notes!r}")
-        self._set("notes", tuple(self.notes))
+        self._set("notes", notes)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

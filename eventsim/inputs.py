@@ -59,10 +59,9 @@ def check_train(net: Network, name: str, train: Any, t_from: float) -> SpikeTrai
 
 def samples(inputs: Mapping[str, Any], currents: Any) -> int | None:
     """Number of samples of a batch; None when a single sample was given."""
-    if not isinstance(inputs, Mapping):
-        raise InvalidType(
-            f"simulate: inputs: expected a mapping of names, got {type(inputs).__name__}"
-        )
+    if inputs is None:
+        raise InvalidType("simulate: inputs: expected a mapping of names, got None")
+    checks.mapping("simulate", "inputs", inputs)
     sizes = {name: len(v) for name, v in inputs.items() if isinstance(v, list)}
     if isinstance(currents, list):
         sizes["currents"] = len(currents)
@@ -90,7 +89,7 @@ def check_currents(
 ) -> dict[str, NDArray[np.float64]]:
     """Steps of external currents as arrays [k, (time, neuron, value)] sorted by (time, neuron)."""
     checked = {}
-    for name, steps in (currents or {}).items():
+    for name, steps in checks.mapping("simulate", "currents", currents).items():
         where = f"currents of {name!r}"
         if name not in net or not isinstance(net[name], Population):
             names = [p.name for p in net.populations if isinstance(p, Population)]
@@ -118,7 +117,7 @@ def check_currents(
                 where,
                 "steps",
                 "one step of a neuron at one time",
-                f"two for neuron {int(k)} at {time!r} s",
+                f"two for neuron {int(k)} at {time} s",
             )
         checked[name] = rows
     return checked
@@ -129,7 +128,7 @@ def check_record_v(
 ) -> dict[str, NDArray[np.int64]]:
     """Neurons whose potential is recorded, as index arrays."""
     checked = {}
-    for name, neurons in (record_v or {}).items():
+    for name, neurons in checks.mapping("simulate", "record_v", record_v).items():
         where = f"record_v of {name!r}"
         if name not in net or not isinstance(net[name], Population):
             names = [p.name for p in net.populations if isinstance(p, Population)]
@@ -146,15 +145,12 @@ def check_record_v(
 def check_record(net: Network, record: str | Sequence[str]) -> set[str]:
     """Names of the populations whose spikes are kept."""
     names = {p.name for p in net.populations}
-    if record == "spikes":
-        return names
-    if record == "counts":
-        return set()
-    if isinstance(record, str) or not set(record) <= names:
-        raise checks.fail(
-            "simulate",
-            "record",
-            f"'spikes', 'counts' or names among {sorted(names)}",
-            repr(record),
-        )
-    return set(record)
+    expected = f"'spikes', 'counts' or names among {sorted(names)}"
+    if isinstance(record, str):
+        if record not in ("spikes", "counts"):
+            raise checks.fail("simulate", "record", expected, repr(record))
+        return names if record == "spikes" else set()
+    chosen = checks.sequence("simulate", "record", record, expected)
+    if not all(isinstance(name, str) and name in names for name in chosen):
+        raise checks.fail("simulate", "record", expected, repr(record))
+    return set(chosen)

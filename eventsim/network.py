@@ -60,8 +60,9 @@ class Network:
     def __init__(
         self, populations: Iterable[Units], projections: Iterable[Projection] = ()
     ) -> None:
-        object.__setattr__(self, "populations", tuple(populations))
-        object.__setattr__(self, "projections", tuple(projections))
+        for field, value in (("populations", populations), ("projections", projections)):
+            items = checks.sequence("Network", field, value, f"a sequence of {field}")
+            object.__setattr__(self, field, items)
         self._check_populations()
         for projection in self.projections:
             self._check_projection(projection)
@@ -170,18 +171,20 @@ class Network:
             [p.with_spread(spread) for p in self.projections],
         )
 
-    def replace(self, name: str, **parameters: Any) -> Network:
+    def replace(self, name: str, /, **parameters: Any) -> Network:
         """The same network with some parameters of population ``name`` changed."""
         old = self[name]
         fields: dict[str, Any] = {
-            f.name: getattr(old, f.name) for f in dataclasses.fields(old) if f.name != "n"
+            f.name: getattr(old, f.name)
+            for f in dataclasses.fields(old)
+            if f.name not in ("name", "n")
         }
         unknown = set(parameters) - set(fields) - {"n"}
         if unknown:
             raise checks.fail(
                 f"population {name!r}", "parameters", f"some of {sorted(fields)}", sorted(unknown)
             )
-        new = type(old)(**{**fields, "n": old.shape, **parameters})
+        new = type(old)(name, **{**fields, "n": old.shape, **parameters})
         return Network([new if p.name == name else p for p in self.populations], self.projections)
 
     def session(self, **options: Any) -> Session:

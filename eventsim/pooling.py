@@ -112,8 +112,8 @@ class SumPool2d(_Pool2d):
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self._set("weight", checks.scalar(self.where, "weight", self.weight))
+        super().__post_init__()
 
     @property
     def gain(self) -> float:

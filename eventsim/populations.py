@@ -25,6 +25,10 @@ __all__ = ["Input", "Parameter", "Population", "Relay"]
 Parameter = float | NDArray[np.float64]
 
 
+#: Targets of synapses are numbered in int32.
+MAX_UNITS = 2**31 - 1
+
+
 def _shape(where: str, value: Any) -> tuple[int, ...]:
     sizes = (value,) if isinstance(value, int | np.integer) else value
     if not isinstance(sizes, tuple | list) or not all(
@@ -33,6 +37,8 @@ def _shape(where: str, value: Any) -> tuple[int, ...]:
         raise InvalidType(f"{where}: n: expected an int or a tuple of ints, got {value!r}")
     if not sizes or min(sizes) < 1:
         raise checks.fail(where, "n", "sizes >= 1", value)
+    if prod(map(int, sizes)) > MAX_UNITS:
+        raise checks.fail(where, "n", f"at most {MAX_UNITS} units", value)
     return tuple(int(s) for s in sizes)
 
 
@@ -164,7 +170,7 @@ class Population(_Units):
         where = f"Population {self.name!r}"
         for field in self.PARAMETERS:
             value = getattr(self, field)
-            if value is not None:
+            if value is not None or field != "v_init":
                 object.__setattr__(self, field, self._parameter(where, field, value))
         for field in ("multi_spike", "fires_at_equality"):
             if not isinstance(getattr(self, field), bool | np.bool_):
@@ -211,6 +217,12 @@ class Population(_Units):
 
         refuse("tau_mem", self.array("tau_mem") <= 0, "a number > 0, or inf")
         refuse("t_ref", self.array("t_ref") < 0, "a number >= 0")
+        with np.errstate(over="ignore", invalid="ignore"):
+            tau, r = self.array("tau_mem"), self.array("r")
+            gain = np.where(np.isinf(tau), r, r / tau)
+            slope = gain * self.array("i_bias")
+        refuse("tau_mem", ~np.isfinite(gain), "a time for which r / tau_mem is finite")
+        refuse("i_bias", ~np.isfinite(slope), "a current whose drive r i_bias / tau_mem is finite")
         threshold = self.array("v_threshold")
         refuse("v_reset", self.array("v_reset") >= threshold, "a number below v_threshold")
 

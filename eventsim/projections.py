@@ -56,6 +56,7 @@ class Projection:
             if spread < 0:
                 raise checks.fail(self.where, "spread", "a number >= 0", spread)
             self._set("spread", spread)
+            self._check_slopes()
         receptor = getattr(self, "receptor", None)
         if receptor is not None:
             raise checks.fail(self.where, "receptor", "None (delta or pulse)", receptor)
@@ -65,6 +66,17 @@ class Projection:
         if delay < 0:
             raise checks.fail(self.where, "delay", "a number >= 0", delay)
         return delay
+
+    def _check_slopes(self) -> None:
+        """A pulse is so many volts per second: that must be a number too."""
+        spread, weight = self.spread, np.asarray(self.weight)  # type: ignore[attr-defined]
+        if spread > 0.0 and weight.size:
+            with np.errstate(over="ignore"):
+                steepest = np.float64(np.abs(weight).max()) / spread
+            if not np.isfinite(steepest):
+                raise checks.fail(
+                    self.where, "spread", "a width for which weight / spread is finite", spread
+                )
 
     def _set(self, field: str, value: Any) -> None:
         object.__setattr__(self, field, value)

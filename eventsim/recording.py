@@ -59,14 +59,14 @@ class SpikeTrain:
         falls = np.flatnonzero(np.diff(t) < 0)
         if falls.size:
             k = int(falls[0]) + 1
-            raise checks.fail(where, f"times[{k}]", f"a time >= {t[k - 1]!r} (sorted)", t[k])
+            raise checks.fail(where, f"times[{k}]", f"a time >= {t[k - 1]} (sorted)", t[k])
         ties = np.flatnonzero((np.diff(t) == 0) & (np.diff(s) <= 0))
         if ties.size:
             k = int(ties[0]) + 1
             raise checks.fail(
                 where,
                 f"senders[{k}]",
-                f"a sender above {s[k - 1]} at the same time {t[k]!r} s (sorted, no duplicate)",
+                f"a sender above {s[k - 1]} at the same time {t[k]} s (sorted, no duplicate)",
                 s[k],
             )
         self._store(t, s)
@@ -89,8 +89,9 @@ class SpikeTrain:
         >>> SpikeTrain.sorted([0.2, 0.1], [0, 1]).senders
         array([1, 0])
         """
-        t, s = np.asarray(times, dtype=np.float64), np.asarray(senders)
-        if t.shape != s.shape or t.ndim != 1:
+        t = checks.real_array("SpikeTrain", "times", times)
+        s = checks.index_array("SpikeTrain", "senders", senders)
+        if t.shape != s.shape:
             return cls(t, s)
         order = np.lexsort((s, t))
         return cls(t[order], s[order])
@@ -100,6 +101,7 @@ class SpikeTrain:
 
     def counts(self, n: int) -> NDArray[np.int64]:
         """Spikes of each of the ``n`` units."""
+        n = checks.whole("SpikeTrain", "n", n, 0)
         if len(self) and self.senders.max() >= n:
             raise checks.fail("SpikeTrain", "senders", f"indices below {n}", self.senders.max())
         return np.bincount(self.senders, minlength=n).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from eventsim import checks
 from eventsim.engine.driver import QueueRun
-from eventsim.inputs import check_currents, check_interval, check_record_v, check_train
+from eventsim.errors import InvalidType
+from eventsim.inputs import check_currents, check_record_v, check_train
 from eventsim.network import Network
 from eventsim.provenance import run_provenance
 from eventsim.recording import Result
 
-__all__ = ["DEFAULT_MAX_EVENTS", "Session"]
+__all__ = ["DEFAULT_MAX_EVENTS", "Session", "Snapshot"]
 
 #: Events (spikes, arrivals, ends of pulses) after which a run is taken for a runaway.
 DEFAULT_MAX_EVENTS = 2_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The state of a session at time ``t``, for :meth:`Session.restore`.
+
+    ``made_for`` tells which sessions it fits: those of the same network, start and records.
+    """
+
+    t: float
+    made_for: Any
+    state: Any
+
+    def __repr__(self) -> str:
+        return f"Snapshot(t={self.t:g} s)"
 
 
 class Session:
@@ -70,15 +87,15 @@ class Session:
         currents: Mapping[str, Any] | None = None,
         max_events: int = DEFAULT_MAX_EVENTS,
     ) -> None:
-        if record not in ("spikes", "counts"):
+        if not isinstance(net, Network):
+            raise InvalidType(f"Session: net: expected a Network, got {type(net).__name__}")
+        if not isinstance(record, str) or record not in ("spikes", "counts"):
             raise checks.fail("Session", "record", "'spikes' or 'counts'", repr(record))
         self.net = net
         self.t_start = checks.scalar("Session", "t_start", t_start)
         if self.t_start < 0:
             raise checks.fail("Session", "t_start", "a number >= 0", self.t_start)
-        if max_events < 1:
-            raise checks.fail("Session", "max_events", "a number >= 1", max_events)
-        self.max_events = max_events
+        self.max_events = checks.whole("Session", "max_events", max_events, 1)
         self._log = record == "spikes"
         self._record_v = check_record_v(net, record_v)
         self._currents = check_currents(net, currents, self.t_start)
@@ -110,23 +127,44 @@ class Session:
 
     def run_until(self, t: float) -> bool:
         """Handle every instant before ``t``; False when the run had to stop early."""
-        if t == self.t:
+        stop = checks.scalar("Session.run_until", "t", t)
+        if stop == self.t:
             return True
-        check_interval(self.t, t)
-        return self._run.advance(t, self.max_events)
+        if stop < self.t:
+            raise checks.fail("Session.run_until", "t", f"a time >= {self.t:g} s", stop)
+        return self._run.advance(stop, self.max_events)
 
     @property
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Spikes of each unit since ``t_start``."""
         return self._run.counts()
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Snapshot:
         """The state as it is now, for :meth:`restore`; independent of what follows."""
-        return self._run.snapshot()
+        return Snapshot(self.t, self._made_for(), self._run.snapshot())
 
-    def restore(self, snapshot: Any) -> None:
-        """Go back to a snapshot of this session; it can be restored any number of times."""
-        self._run.restore(snapshot)
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of this session; it can be restored any number of times.
+
+        A snapshot of another session fits too if network, start and records are the same.
+        """
+        if not isinstance(snapshot, Snapshot):
+            raise InvalidType(
+                "Session.restore: snapshot: expected what snapshot() gave, "
+                f"got {type(snapshot).__name__}"
+            )
+        if snapshot.made_for != self._made_for():
+            raise checks.fail(
+                "Session.restore",
+                "snapshot",
+                "one of a session with this network, start and records",
+                "one of another session",
+            )
+        self._run.restore(snapshot.state)
+
+    def _made_for(self) -> Any:
+        recorded = {name: neurons.tolist() for name, neurons in self._record_v.items()}
+        return self.net.fingerprint(), self.t_start, self._log, recorded
 
     def result(self) -> Result:
         """Everything from ``t_start`` to now as a :class:`~eventsim.Result`."""
@@ -145,3 +183,6 @@ class Session:
             engine="queue",
             provenance=run_provenance(self.net),
         )
+
+    def __repr__(self) -> str:
+        return f"Session({self.net!r}; at {self.t:g} s)"

@@ -15,7 +15,7 @@ from eventsim import checks
 from eventsim.engine import layered
 from eventsim.engine.driver import QueueRun
 from eventsim.engine.replay import replay
-from eventsim.errors import IncompleteRunWarning, UnsupportedNetwork
+from eventsim.errors import IncompleteRunWarning, InvalidType, UnsupportedNetwork
 from eventsim.inputs import (
     check_currents,
     check_interval,
@@ -113,6 +113,8 @@ def simulate(
     >>> result.spikes["out"].times
     array([0.002])
     """
+    if not isinstance(net, Network):
+        raise InvalidType(f"simulate: net: expected a Network, got {type(net).__name__}")
     t_start, t_stop = check_interval(t_start, t_stop)
     if engine not in ENGINES:
         raise checks.fail("simulate", "engine", f"one of {ENGINES}", repr(engine))
@@ -122,10 +124,11 @@ def simulate(
     steps = [check_currents(net, c, t_start) for c in per_sample]
     keep = check_record(net, record)
     neurons = check_record_v(net, record_v)
-    if max_events < 1:
-        raise checks.fail("simulate", "max_events", "a number >= 1", max_events)
-    if threads is not None and threads < 1:
-        raise checks.fail("simulate", "threads", "a number >= 1", threads)
+    max_events = checks.whole("simulate", "max_events", max_events, 1)
+    if threads is not None:
+        threads = checks.whole("simulate", "threads", threads, 1)
+    if progress is not None and not callable(progress):
+        raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
     chosen = _choose(net, engine)
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     size = layered.samples_per_call(net) if chosen == "layered" else 1

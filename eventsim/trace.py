@@ -65,7 +65,9 @@ class Trace:
         return self._evaluate(t, "left")
 
     def _evaluate(self, t: ArrayLike, side: Any) -> Floats:
-        times = np.atleast_1d(np.asarray(t, dtype=np.float64))
+        times = np.atleast_1d(checks.real_array("Trace", "t", t)).astype(np.float64)
+        if times.ndim > 1:
+            raise checks.fail("Trace", "t", "one time, or one axis of them", f"shape {times.shape}")
         if times.size and not (times.min() >= self.t_start and times.max() <= self.t_end):
             raise checks.fail(
                 "Trace",

@@ -156,6 +156,10 @@ BAD_POPULATIONS = {
     "text": ({"r": "big"}, ["r", "real numbers", "<U3", TypeError]),
     "complex": ({"r": 1j}, ["r", "real", "complex", TypeError]),
     "flag": ({"fires_at_equality": 1}, ["fires_at_equality", "True or False", "1", TypeError]),
+    "no tau_mem": ({"tau_mem": None}, ["tau_mem", "real numbers", TypeError]),
+    "huge integer": ({"r": 10**400}, ["r", "real numbers", "object", TypeError]),
+    "gain overflows": ({"tau_mem": 5e-324}, ["tau_mem", "r / tau_mem", "5e-324"]),
+    "drive overflows": ({"r": 1e200, "i_bias": 1e200}, ["i_bias", "finite", "1e+200"]),
 }
 
 
@@ -184,6 +188,11 @@ def test_bad_population(key):
 def test_bad_size(kind, n, error):
     with pytest.raises(error, match="'units': n: expected"):
         kind("units", n)
+
+
+@pytest.mark.parametrize("n", [2**31, 10**30, (2**20, 2**20)])
+def test_more_units_than_can_be_numbered(n):
+    refuses(lambda: es.Population("cells", n, tau_mem=1.0), ["'cells'", "n", "2147483647", str(n)])
 
 
 @pytest.mark.parametrize("name", ["", "a/b", ".a", 5, None])
@@ -219,6 +228,37 @@ BAD_PROJECTIONS = {
     "delay of pool": (lambda: es.SumPool2d("a", "b", 2, delay=-1.0), ["delay", ">= 0", "-1.0"]),
     "negative spread": (lambda: es.Dense("a", "b", W, spread=-1.0), ["spread", ">= 0", "-1.0"]),
     "nan spread": (lambda: es.Dense("a", "b", W, spread=NAN), ["spread", "finite", "nan"]),
+    "steep pulse": (
+        lambda: es.Dense("a", "b", np.array([[1e30]], dtype=np.float32), spread=1e-300),
+        ["spread", "weight / spread", "1e-300"],
+    ),
+    "steep pool": (lambda: es.SumPool2d("a", "b", 2, spread=5e-324), ["spread", "5e-324"]),
+    "masked weight": (
+        lambda: es.Dense("a", "b", np.ma.masked_equal(W, 2.0)),
+        ["weight", "masked", TypeError],
+    ),
+    "ragged weight": (lambda: es.Dense("a", "b", [[1], [1, 2]]), ["weight", "[1, 2]", TypeError]),
+    "ragged index": (
+        lambda: es.Sparse("a", "b", [[1], [1, 2]], [0], 1.0),
+        ["pre", "[1, 2]", TypeError],
+    ),
+    "index beyond int64": (
+        lambda: es.Sparse("a", "b", np.array([2**63], dtype=np.uint64), [0], 1.0),
+        ["pre[0]", "9223372036854775808"],
+    ),
+    "empty kernel": (
+        lambda: es.Conv2d("a", "b", np.ones((1, 1, 0, 3))),
+        ["weight", "each axis", "(1, 1, 0, 3)"],
+    ),
+    "float stride": (
+        lambda: es.Conv2d("a", "b", KERNEL, stride=1.5),
+        ["stride", "two ints", "1.5", TypeError],
+    ),
+    "no window size": (
+        lambda: es.AvgPool2d("a", "b", None),
+        ["kernel_size", "two ints", "None", TypeError],
+    ),
+    "float groups": (lambda: es.Conv2d("a", "b", KERNEL, groups=1.0), ["groups", "1.0", TypeError]),
     "receptor": (lambda: es.Dense("a", "b", W, receptor=0), ["receptor", "None", "0"]),
     "lengths": (lambda: es.Sparse("a", "b", [0, 1], [0], 1.0), ["post", "2 entries", "1"]),
     "weights": (lambda: es.Sparse("a", "b", [0], [0], [1.0, 2.0]), ["weight", "1 entries", "2"]),
@@ -290,6 +330,20 @@ def test_bad_populations_of_a_network():
     refuses(lambda: network(cells=[es.Input("out", 1)]), ["unique names", "out"])
     refuses(lambda: es.Network(["image"]), ["Input, Population or Relay", "str", TypeError])
     refuses(lambda: es.Network([es.Input("a", 1)], ["a -> b"]), ["projections", "str", TypeError])
+    refuses(lambda: es.Network(es.Input("a", 1)), ["populations", "sequence", "Input", TypeError])
+    refuses(
+        lambda: es.Network([es.Input("a", 1)], 5), ["projections", "sequence", "int", TypeError]
+    )
+    refuses(
+        lambda: small().replace("out", name="other"), ["'out'", "parameters", "tau_mem", "name"]
+    )
+
+
+def test_a_bad_number_is_named_without_an_index():
+    with pytest.raises(InvalidValue, match=r"delay: expected a number >= 0, got -1\.0"):
+        es.Dense("a", "b", W, delay=-1.0)
+    with pytest.raises(InvalidValue, match=r"times\[1\]: expected a time >= 2\.0 \(sorted\)"):
+        es.SpikeTrain([2.0, 1.0], [0, 0])
 
 
 def test_a_relay_has_one_source():
@@ -332,6 +386,11 @@ BAD_TRAINS = {
     "float sender": ([1.0], [0.5], ["senders", "integers", "float64", TypeError]),
     "two axes": ([[1.0]], [[0]], ["expected", "one-dimensional"]),
     "text": (["soon"], [0], ["times", "real", TypeError]),
+    "beyond int64": (
+        [1.0],
+        np.array([2**63], dtype=np.uint64),
+        ["senders[0]", "9223372036854775808"],
+    ),
 }
 
 
@@ -370,7 +429,18 @@ BAD_RUNS = {
     "record_v name": ({"record_v": {"image": [0]}}, ["record_v", "'out'", "'image'"]),
     "record_v index": ({"record_v": {"out": [0, 3]}}, ["record_v", "'out'", "below 3", "3"]),
     "record_v twice": ({"record_v": {"out": [1, 1]}}, ["record_v", "once", "[1, 1]"]),
+    "no inputs": ({"inputs": None}, ["inputs", "mapping", "None", TypeError]),
+    "record of another type": ({"record": 5}, ["record", "'counts'", "int", TypeError]),
+    "record nested": ({"record": [["out"]]}, ["record", "'counts'", "[['out']]"]),
+    "record_v type": ({"record_v": ["out"]}, ["record_v", "mapping", "list", TypeError]),
+    "currents type": ({"currents": 5}, ["currents", "mapping", "int", TypeError]),
+    "currents of a batch": ({"currents": [5]}, ["currents", "mapping", "int", TypeError]),
+    "progress": ({"progress": 5}, ["progress", "callable", "int", TypeError]),
     "max_events": ({"max_events": 0}, ["max_events", ">= 1", "0"]),
+    "max_events float": ({"max_events": 1.5}, ["max_events", "int", "1.5", TypeError]),
+    "max_events text": ({"max_events": "all"}, ["max_events", "int", "'all'", TypeError]),
+    "threads float": ({"threads": 1.5}, ["threads", "int", "1.5", TypeError]),
+    "threads text": ({"threads": "2"}, ["threads", "int", "'2'", TypeError]),
     "threads": ({"threads": 0}, ["threads", ">= 1", "0"]),
     "negative threads": ({"threads": -1}, ["threads", ">= 1", "-1"]),
     "currents name": ({"currents": {"image": []}}, ["currents", "'out'", "'image'"]),
@@ -396,7 +466,13 @@ def test_bad_run(key):
     refuses(lambda: es.simulate(small(), inputs, t_stop, **arguments), words)
 
 
+def test_a_run_needs_a_network():
+    refuses(lambda: es.simulate("net.h5", {}, 1.0), ["net", "Network", "str", TypeError])
+    refuses(lambda: es.Session(None), ["net", "Network", "NoneType", TypeError])
+
+
 BAD_SESSIONS = {
+    "max_events float": ({"max_events": 1.5}, ["max_events", "int", "1.5", TypeError]),
     "t_start": ({"t_start": -1.0}, ["t_start", ">= 0", "-1.0"]),
     "record": ({"record": "all"}, ["record", "'counts'", "'all'"]),
     "record_v": ({"record_v": {"out": [3]}}, ["record_v", "'out'", "below 3", "3"]),
@@ -420,6 +496,40 @@ def test_bad_use_of_a_session():
     refuses(lambda: session.run_until(0.5), ["0.5", "1"])
     refuses(lambda: session.run_until(NAN), ["finite", "nan"])
     refuses(lambda: session.inject_current("out", [(0.5, 0, 1.0)]), ["'out'", ">= 1", "0.5"])
+    refuses(lambda: session.restore(None), ["snapshot", "NoneType", TypeError])
+
+
+def test_a_snapshot_fits_sessions_of_the_same_kind_alone():
+    net = es.Network([es.Input("in", 1), es.Population("out", 1, tau_mem=1.0)],
+                     [es.Dense("in", "out", [[1.0]])])  # fmt: skip
+    session = net.session()
+    session.inject("in", [0.1, 0.3], [0, 0])
+    session.run_until(0.2)
+    snapshot = session.snapshot()
+    assert repr(snapshot) == "Snapshot(t=0.2 s)" and "at 0.2 s" in repr(session)
+    same = net.session()
+    same.restore(snapshot)
+    same.run_until(0.4)
+    assert same.counts["out"][0] == 2
+    others = [
+        net.replace("out", tau_mem=2.0).session(),
+        net.session(record="counts"),
+        net.session(record_v={"out": [0]}),
+        net.session(t_start=0.1),
+    ]
+    for other in others:
+        refuses(lambda other=other: other.restore(snapshot), ["snapshot", "network", "another"])
+
+
+def test_bad_use_of_records():
+    train = es.SpikeTrain([0.1], [0])
+    refuses(lambda: train.counts("a"), ["n", "int", "'a'", TypeError])
+    refuses(lambda: train.counts(-1), ["n", ">= 0", "-1"])
+    refuses(lambda: es.SpikeTrain.sorted(["a"], [0]), ["times", "real", TypeError])
+    refuses(lambda: es.SpikeTrain.sorted([[1.0], [1.0, 2.0]], [0]), ["times", TypeError])
+    trace = small().session(record_v={"out": [0]}).result().v["out"]
+    refuses(lambda: trace.at("a"), ["t", "real", TypeError])
+    refuses(lambda: trace.at([[0.0, 0.0]]), ["t", "one axis", "(1, 2)"])
 
 
 # Maps against torch.
