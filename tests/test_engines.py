@@ -421,3 +421,21 @@ def test_a_start_after_zero():
         assert got.senders.tolist() == [i for _, i in spikes]
         assert got.times == pytest.approx([t for t, _ in spikes], rel=1e-14)
     assert result.spikes["out"].times[0] == 5.0
+
+
+@pytest.mark.parametrize("engine", ["queue", "layered"])
+def test_a_strict_neuron_released_at_threshold_stays_silent(engine):
+    # 1.0 leaves a residue of exactly 0.5, the threshold; it is still there at 0.5 and 0.75.
+    net = es.Network(
+        [
+            es.Input("in", 1),
+            es.Population(
+                "o", 1, tau_mem=np.inf, v_threshold=0.5, t_ref=0.5, reset="subtract",
+                multi_spike=True, fires_at_equality=False,
+            ),
+        ],
+        [es.Sparse("in", "o", [0], [0], 1.0)],
+    )  # fmt: skip
+    inputs = {"in": ([0.0, 1.5], [0, 0])}
+    result = es.simulate(net, inputs, 2.0, engine=engine)
+    assert result.spikes["o"].times.tolist() == [0.0, 1.5, 1.5]

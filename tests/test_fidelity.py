@@ -67,8 +67,10 @@ def test_paired_difference_is_the_wald_interval_with_half_a_sample_in_each_cell(
     assert (found.low, found.high) == pytest.approx((middle - half, middle + half))
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=30),
-       st.integers(0, 30))
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=30),
+    st.integers(0, 30),
+)
 def test_count_sums_match_numpy_however_they_are_split(pairs, cut):
     x, y = np.array(pairs).T
     whole = metrics.CountSums.of(x, y)
@@ -221,8 +223,9 @@ def test_the_parts_are_those_that_can_be_run_by_hand(case, report):
         assert variant.events > 0
 
     coarse_layer = report.coarse.layers[0]
-    steps = [np.diff(np.flatnonzero(sample[:, i])) for sample in coarse["hidden"]
-             for i in range(14)]
+    steps = [
+        np.diff(np.flatnonzero(sample[:, i])) for sample in coarse["hidden"] for i in range(14)
+    ]
     assert coarse_layer.isi_mean == pytest.approx(float(np.concatenate(steps).mean()) * DT)
     assert coarse_layer.rate == pytest.approx(metrics.rate(counts["hidden"], 5 * DT))
     assert coarse_layer.bias is coarse_layer.correlation is None
@@ -243,13 +246,13 @@ def test_beyond_noise_pairs_the_changes_with_those_of_the_second_draw(report):
 @pytest.mark.parametrize(("chunk", "threads"), [(1, 1), (5, 2)])
 def test_results_do_not_depend_on_chunks_or_threads(case, report, monkeypatch, chunk, threads):
     monkeypatch.setattr(
-        task.Task, "chunks",
-        lambda self, cores: [np.arange(k, min(k + chunk, SAMPLES)) for k in
-                             range(0, SAMPLES, chunk)],
+        task.Task,
+        "chunks",
+        lambda self, cores: [
+            np.arange(k, min(k + chunk, SAMPLES)) for k in range(0, SAMPLES, chunk)
+        ],
     )
-    again = es.validate(
-        *case, jitter_seeds=2, spreads=[0.0], extend=0.5 * DT, threads=threads
-    )
+    again = es.validate(*case, jitter_seeds=2, spreads=[0.0], extend=0.5 * DT, threads=threads)
     assert reproducible(again) == reproducible(report)
 
 
@@ -273,8 +276,16 @@ def test_the_seed_decides(case, report):
 def test_chunks_cover_all_samples_once_and_stay_small(case):
     net, disc, images, labels = case
     checked = task.check_task(
-        net, disc, np.repeat(images, 20, axis=0), np.repeat(labels, 20), steps=None,
-        jitter_seeds=1, spread=None, spreads=(), extend=0.0, seed=0,
+        net,
+        disc,
+        np.repeat(images, 20, axis=0),
+        np.repeat(labels, 20),
+        steps=None,
+        jitter_seeds=1,
+        spread=None,
+        spreads=(),
+        extend=0.0,
+        seed=0,
     )
     for cores in (1, 16):
         chunks = checked.chunks(cores)
@@ -286,7 +297,9 @@ def test_options(case):
     net, disc, images, labels = case
     report = es.validate(*case, steps=3, spread=0.0, spreads=[0.0, 2 * DT, 0.5 * DT], extend=True)
     assert [v.name for v in report.continuous] == [
-        "continuous, deltas", "continuous, pulses of 2 steps", "continuous, pulses of 0.5 steps",
+        "continuous, deltas",
+        "continuous, pulses of 2 steps",
+        "continuous, pulses of 0.5 steps",
     ]
     assert report.settings["window"] == pytest.approx(4 * DT)
     assert report.second_draw.name == "coarse, second draw"
@@ -363,7 +376,10 @@ def test_json_is_plain_and_holds_no_nan(report, tmp_path):
     found = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert found == report.to_dict()
     assert [v["kind"] for v in found["variants"]] == [
-        "coarse", "second draw", "continuous", "continuous",
+        "coarse",
+        "second draw",
+        "continuous",
+        "continuous",
     ]
     with pytest.raises(FileError, match="overwrite"):
         report.to_json(path)

@@ -87,6 +87,9 @@ def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
         event = next_event(u, now)
         if not event < t1:
             break
+        if u.x >= u.theta and not fires(u, u.x):
+            # Released exactly at threshold, which a strict neuron bears until something arrives.
+            break
         if n_out == out.size:
             return FULL
         u.x = max(u.x, u.theta)
