@@ -162,6 +162,14 @@ def test_bad_neurons_are_refused(folder, text):
     refused(done, "POPULATION:INDEX")
 
 
+@pytest.mark.parametrize("text", ["out:5-3", "out:0-999999999999"])
+def test_a_range_of_neurons_is_ascending_and_bounded(folder, text):
+    done = run(
+        "simulate", folder / "net.h5", folder / "images.npz", "-o", "x.h5", "--record-v", text
+    )
+    refused(done, "ascending range", text.partition(":")[2])
+
+
 def test_times_in_words():
     assert [duration_text(t) for t in (0.0, 0.0105, 2.0, 5e-6, 1e-12)] == [
         "0", "10.5 ms", "2 s", "5 us", "1e-12 s",
@@ -199,6 +207,9 @@ def test_csv_and_npz_give_the_same_run(folder, tmp_path):
         ("times,senders\n0.001,9\n", ("senders[0]", "below 4")),
         ("times,senders,sample\n0.001,0,-1\n", ("sample", ">= 0")),
         ("times,senders,sample\n0.001,0,99999999999\n", ("sample", "from 0 on")),
+        ("times,senders,sample\n0.001,0,-7\n", ("sample", ">= 0", "-7")),
+        (f"times,senders\n0.001,{2**63}\n", ("row 2", "senders", "64 bits", str(2**63))),
+        ("times,senders,times\n0.001,1,0.002\n", ("line 1", "times,senders,times")),
     ],
 )
 def test_bad_spikes_are_refused(folder, tmp_path, text, words):
@@ -473,6 +484,19 @@ def test_validate_compares_pulses_and_deltas_by_default(folder):
 )
 def test_bad_comparisons_are_refused(folder, net, data, words):
     refused(run("validate", folder / net, "--data", folder / data), *words)
+
+
+def test_two_outputs_in_one_file_are_refused(folder, tmp_path):
+    out = tmp_path / "report.html"
+    data = ("--data", folder / "images.npz")
+    done = run("validate", folder / "net.h5", *data, "--report", out, "--json", out)
+    refused(done, "report.html", "twice")
+    assert not out.exists()
+
+
+def test_a_result_needs_a_known_format(folder, tmp_path):
+    out = tmp_path / "run.csv"
+    refused(run("simulate", folder / "net.h5", folder / "images.npz", "-o", out), "run.csv", ".npz")
 
 
 def test_validate_needs_labels(folder, tmp_path):

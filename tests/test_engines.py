@@ -439,3 +439,14 @@ def test_a_strict_neuron_released_at_threshold_stays_silent(engine):
     inputs = {"in": ([0.0, 1.5], [0, 0])}
     result = es.simulate(net, inputs, 2.0, engine=engine)
     assert result.spikes["o"].times.tolist() == [0.0, 1.5, 1.5]
+
+
+@pytest.mark.parametrize("engine", ["queue", "layered"])
+def test_many_synapses_of_one_pair_are_summed(engine):
+    net = es.Network(
+        [es.Input("in", 1), es.Population("o", 1, tau_mem=np.inf)],
+        [es.Sparse("in", "o", [0] * 64, [0] * 64, 1 / 64)],
+    )
+    result = es.simulate(net, {"in": ([0.25, 0.5], [0, 0])}, 1.0, engine=engine)
+    assert result.spikes["o"].times.tolist() == [0.25, 0.5]
+    assert result.n_events == 128

@@ -26,6 +26,9 @@ __all__ = [
 #: Seconds in each unit of time.
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
+#: Neurons of one range in an option.
+MAX_NEURONS = 1_000_000
+
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*")
 
 
@@ -84,7 +87,15 @@ class Neurons(click.ParamType):
             match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
             if match is None or not colon or not name:
                 self.fail(f"expected POPULATION:INDEX,..., got {value!r}", param, ctx)
-            neurons += range(int(match[1]), int(match[2] or match[1]) + 1)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if last < first or last - first >= MAX_NEURONS:
+                self.fail(
+                    f"expected an ascending range of at most {MAX_NEURONS:,} neurons, "
+                    f"got {part.strip()!r}",
+                    param,
+                    ctx,
+                )
+            neurons += range(first, last + 1)
         return name, neurons
 
 
@@ -112,6 +123,14 @@ def new_output(path: str | os.PathLike[str], overwrite: bool) -> Path:
         )
     check_new(path, overwrite=True)
     return Path(path)
+
+
+def different_outputs(*paths: str | None) -> None:
+    """Refuse two outputs in one file, before anything runs."""
+    named = [os.path.realpath(path) for path in paths if path is not None]
+    for path in named:
+        if named.count(path) > 1:
+            raise FileError(f"{path}: output: expected one file for each output, got it twice")
 
 
 def overwrite_option(command: Callable[..., Any]) -> Callable[..., Any]:

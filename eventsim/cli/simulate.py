@@ -35,7 +35,9 @@ REASONS = 3
 @click.command()
 @click.argument("net", type=click.Path())
 @click.argument("data", metavar="INPUT", type=click.Path())
-@click.option("-o", "--out", required=True, type=click.Path(), help="Result: .h5 or .npz.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(), help="Result: .h5 (or .hdf5) or .npz."
+)
 @click.option("--t-stop", type=Duration(), help="End of the run, such as '10 ms'.")
 @click.option("--samples", type=click.IntRange(min=1), help="Only the first samples of INPUT.")
 @seed_option
@@ -98,6 +100,10 @@ def simulate(
       eventsim simulate hidden.h5 images.npz --spread 0 --record-v out:0,3 -o deltas.h5
     """
     path = new_output(out, overwrite)
+    if path.suffix.lower() not in (".h5", ".hdf5", ".npz"):
+        raise click.BadParameter(
+            f"expected a name that ends in .h5, .hdf5 or .npz, got {out}", param_hint="'--out'"
+        )
     from eventsim import checks
     from eventsim.cli.stimuli import Images, read_stimulus
     from eventsim.load import load
@@ -181,7 +187,7 @@ def _summary(net: Network, batch: Results, t_stop: float, seconds: float | None)
     columns = ("layer", "neurons", "spikes", "per sample", "per sample and neuron")
     table(columns, rows, numbers=(1, 2, 3, 4))
     # A run that compiled says nothing about speed.
-    speed = f", {batch.n_events / seconds / 1e6:,.0f} million per second" if seconds else ""
+    speed = f", {batch.n_events / seconds:,.0f} per second" if seconds else ""
     engines = " and ".join(sorted({item.engine for item in batch if item.engine})) or "no"
     line(f"{batch.n_events:,} synaptic events{speed}; {engines} engine")
 

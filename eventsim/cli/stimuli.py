@@ -137,10 +137,14 @@ def _trains(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Trains:
         parts = [slice(None)]
     else:
         if sample.dtype.kind not in "iu" or (sample.size and sample.min() < 0):
-            raise FileError(f"{path}: sample: expected integers >= 0, got {sample.dtype}")
+            got = sample.min() if sample.dtype.kind in "iu" else sample.dtype
+            raise FileError(f"{path}: sample: expected integers >= 0, got {got}")
         count = int(sample.max()) + 1 if sample.size else 1
         if count > max(10 * sample.size, 1_000_000):
-            raise FileError(f"{path}: sample: expected numbers from 0 on, got {count - 1}")
+            raise FileError(
+                f"{path}: sample: expected numbers from 0 on, got {count - 1} "
+                f"among {sample.size} spikes"
+            )
         order = np.argsort(sample, kind="stable")
         times, senders = times[order], senders[order]
         bounds = np.searchsorted(sample[order], np.arange(count + 1))
@@ -163,12 +167,13 @@ def _read_csv(path: str | os.PathLike[str]) -> dict[str, Array]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{path}: file: expected {_WHAT}, got: {error}") from error
     names = rows[0] if rows else []
-    if not {"times", "senders"} <= set(names) <= {"times", "senders", "sample"}:
+    unique = len(set(names)) == len(names)
+    if not unique or not {"times", "senders"} <= set(names) <= {"times", "senders", "sample"}:
         raise FileError(
             f"{path}: line 1: expected the names times,senders (and sample), "
             f"got {','.join(names)[:60]!r}"
         )
-    kinds = {"times": float, "senders": int, "sample": int}
+    kinds = {"times": float, "senders": _int64, "sample": _int64}
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(names):
@@ -177,13 +182,21 @@ def _read_csv(path: str | os.PathLike[str]) -> dict[str, Array]:
             try:
                 columns[name].append(kinds[name](cell))
             except ValueError as error:
+                kind = "a number" if name == "times" else "an integer of 64 bits"
                 raise FileError(
-                    f"{path}: row {number}: {name}: expected a number, got {cell!r}"
+                    f"{path}: row {number}: {name}: expected {kind}, got {cell[:40]!r}"
                 ) from error
     return {
         name: np.array(values, dtype=np.float64 if name == "times" else np.int64)
         for name, values in columns.items()
     }
+
+
+def _int64(cell: str) -> int:
+    number = int(cell)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError
+    return number
 
 
 def entry(net: Network) -> str:

@@ -7,6 +7,7 @@ import click
 from eventsim.cli.options import (
     Duration,
     architecture_option,
+    different_outputs,
     new_output,
     overwrite_option,
     seed_option,
@@ -77,6 +78,7 @@ def validate(
       eventsim validate hidden.h5 --data images.npz --jitter-seeds 5 --report report.html
       eventsim validate hidden.h5 --data images.npz --spread 0 --spread '0.5 ms' --spread '1 ms'
     """
+    different_outputs(report, json_file)
     outputs = [new_output(path, overwrite) for path in (report, json_file) if path is not None]
     from eventsim import checks
     from eventsim.cli.plot import draw_without_screen

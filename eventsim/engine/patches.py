@@ -47,10 +47,12 @@ GROUP = np.dtype(
 
 @inner
 def _advance(
-    g, group, size, units, theta, v, pulse, current, now, tau, driven, layout, sample, out, n_out
-):
-    """Bring all lanes of a group to ``now``."""
-    first = g * size
+    g, k_now, group, units, theta, v, next_v, pulse, current, now, tau, driven, layout, sample,
+    out, n_out,
+):  # fmt: skip
+    """Bring all lanes of a group to ``now``, the time of instant ``k_now``."""
+    group.mark = k_now
+    size = v.shape[1]
     gain = 0.0
     if driven:
         decay, gain = coefficients(now - group.t_last, tau)
@@ -59,70 +61,82 @@ def _advance(
     # A factor of zero would turn the minus infinity of refractory lanes into NaN.
     decay = max(decay, 1e-300)
     high = 0
-    for k in range(first, first + size):
-        x = v[k] * decay + (current[k] + pulse[k]) * gain
-        high += x >= theta[k]
+    for k in range(size):
+        x = v[g, k] * decay + (current[g, k] + pulse[g, k]) * gain
+        next_v[k] = x
+        high += x >= theta[g, k]
     group.high = 0
     if high > 0 or group.release <= now:
         group.release = np.inf
-        for k in range(first, first + size):
-            u = units[k]
-            free = v[k] > -np.inf
-            drive = current[k] + pulse[k]
-            x = v[k] * decay + drive * gain
-            if (free and x >= theta[k]) or (not free and u.ref_until <= now):
-                n_out = follow(u, v[k], drive, group.t_last, now, layout[k], sample, out, n_out)
+        for k in range(size):
+            lane = g * size + k
+            u = units[lane]
+            free = v[g, k] > -np.inf
+            if (free and next_v[k] >= theta[g, k]) or (not free and u.ref_until <= now):
+                n_out = follow(
+                    u, v[g, k], current[g, k] + pulse[g, k], group.t_last, now, layout[lane],
+                    sample, out, n_out,
+                )  # fmt: skip
                 if n_out < 0:
                     return n_out
-                x = u.x if u.ref_until <= now else -np.inf
-            v[k] = x
-            group.high += x >= theta[k]
-            if x == -np.inf:
+                next_v[k] = u.x if u.ref_until <= now else -np.inf
+            group.high += next_v[k] >= theta[g, k]
+            if next_v[k] == -np.inf:
                 group.release = min(group.release, u.ref_until)
-    else:
-        for k in range(first, first + size):
-            v[k] = v[k] * decay + (current[k] + pulse[k]) * gain
+    for k in range(size):
+        v[g, k] = next_v[k]
     group.t_last = now
     return n_out
 
 
 @inner
-def _receive(group, first, size, weights, at, kind, acc, pulse):
-    """A run of weights reaches the lanes of the group that begins at ``first``."""
+def _receive(g, group, weights, at, kind, acc, pulse):
+    """A run of weights reaches the lanes of a group."""
+    size = acc.shape[1]
+    run = weights[at : at + size]
     if kind == DELTA:
         for k in range(size):
-            acc[first + k] += weights[at + k]
+            acc[g, k] += run[k]
         group.high += 1
     elif kind == PULSE:
         group.active += 1
         for k in range(size):
-            pulse[first + k] += weights[at + k]
+            pulse[g, k] += run[k]
     else:
         group.active -= 1
         for k in range(size):
-            pulse[first + k] -= weights[at + k]
+            pulse[g, k] -= run[k]
         if group.active == 0:
             for k in range(size):
-                pulse[first + k] = 0.0
+                pulse[g, k] = 0.0
 
 
 @inner
-def _settle(g, group, size, units, theta, v, acc, pulse, current, now, layout, sample, out, n_out):
+def _settle(g, group, units, theta, v, acc, pulse, current, now, layout, sample, out, n_out):
     """Add what arrived in the instant and test the lanes of a group, once."""
-    for k in range(g * size, (g + 1) * size):
-        v[k] += acc[k]
-        acc[k] = 0.0
-    for k in range(g * size, (g + 1) * size):
-        if v[k] >= theta[k]:
-            u = units[k]
-            n_out = test_lane(u, v[k], current[k] + pulse[k], now, layout[k], sample, out, n_out)
+    size = v.shape[1]
+    high = 0
+    for k in range(size):
+        x = v[g, k] + acc[g, k]
+        v[g, k] = x
+        acc[g, k] = 0.0
+        high += x >= theta[g, k]
+    group.high = 0
+    if high == 0:
+        return n_out
+    for k in range(size):
+        if v[g, k] >= theta[g, k]:
+            lane = g * size + k
+            u = units[lane]
+            n_out = test_lane(
+                u, v[g, k], current[g, k] + pulse[g, k], now, layout[lane], sample, out, n_out
+            )
             if n_out < 0:
                 return n_out
-            v[k] = u.x
+            v[g, k] = u.x
             if u.ref_until > now:
-                v[k] = -np.inf
+                v[g, k] = -np.inf
                 group.release = min(group.release, u.ref_until)
-    group.high = 0
     return n_out
 
 
@@ -162,10 +176,14 @@ def _targets_row(indptr, post, row, places, taps):
 
 
 @inner
-def _begin_sample(groups, units, v, pulse, current, t_start):
-    for k in range(v.size):
-        v[k], current[k], pulse[k] = units[k].x, units[k].bias, 0.0
-    for group in groups:
+def _begin_sample(groups, units, own, v, pulse, current, t_start):
+    size = v.shape[1]
+    for g in range(groups.size):
+        for k in range(size):
+            u = units[g * size + k]
+            own[g * size + k].ref_until = u.ref_until
+            v[g, k], current[g, k], pulse[g, k] = u.x, u.bias, 0.0
+        group = groups[g]
         group.t_last = t_start
         group.release = np.inf
         group.active = 0
@@ -197,21 +215,23 @@ def run_patches(
     empty the rows are those of the convolution ``link``. ``weights`` holds deltas in volts and
     pulses in volts per second. ``at_start``: some potential begins at threshold.
     """
-    theta, size, tau, layout = layer.theta, layer.size, layer.tau, layer.layout
-    n_lanes = theta.size
-    n_groups = n_lanes // size
-    places, taps = np.empty(n_groups + 1, np.int64), np.empty(n_groups + 1, np.int64)
+    size, tau, layout = layer.size, layer.tau, layer.layout
+    n_groups = layout.size // size
+    theta = layer.theta.reshape((n_groups, size))
+    longest = n_groups
+    for row in range(indptr.size - 1):
+        longest = max(longest, indptr[row + 1] - indptr[row])
+    places, taps = np.empty(longest, np.int64), np.empty(longest, np.int64)
     reached = np.empty(n_groups, np.int64)
     groups = np.zeros(n_groups, GROUP)
-    v, pulse, current = np.empty(n_lanes), np.empty(n_lanes), np.empty(n_lanes)
-    acc = np.zeros(n_lanes)
-    own = np.empty(n_lanes, units.dtype)
+    v, pulse = np.empty((n_groups, size)), np.empty((n_groups, size))
+    current, acc = np.empty((n_groups, size)), np.zeros((n_groups, size))
+    next_v = np.empty(size)
+    own = units.copy()
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     conv = indptr.size == 0
     for sample in range(bounds.size - 1):
-        for k in range(n_lanes):
-            own[k] = units[k]
-        _begin_sample(groups, own, v, pulse, current, t_start)
+        _begin_sample(groups, units, own, v, pulse, current, t_start)
         end = bounds[sample + 1] - 1
         for k in range(bounds[sample], end + 1):
             now, n_reached = table[k].time, 0
@@ -219,28 +239,15 @@ def run_patches(
             if k == end or (at_start and k == bounds[sample]):
                 # All is over, or initial potentials are tested: everything is looked at.
                 for g in range(n_groups):
-                    groups[g].mark = k
-                    reached[g] = g
-                    n_out = _advance(
-                        g,
-                        groups[g],
-                        size,
-                        own,
-                        theta,
-                        v,
-                        pulse,
-                        current,
-                        now,
-                        tau,
-                        driven,
-                        layout,
-                        sample,
-                        out,
-                        n_out,
-                    )
-                    if n_out < 0:
-                        return n_out
-                n_reached = n_groups
+                    if groups[g].mark != k:
+                        reached[n_reached] = g
+                        n_reached += 1
+                        n_out = _advance(
+                            g, k, groups[g], own, theta, v, next_v, pulse, current, now, tau,
+                            driven, layout, sample, out, n_out,
+                        )  # fmt: skip
+                        if n_out < 0:
+                            return n_out
             for i in range(begin, stop):
                 kind, row = ops[i].kind, ops[i].row
                 if kind == STEP_OP:
@@ -254,54 +261,29 @@ def run_patches(
                     n = _targets_row(indptr, post, row, places, taps)
                 for m in range(n):
                     g = places[m]
-                    group = groups[g]
-                    if group.mark != k:
-                        group.mark = k
+                    if groups[g].mark != k:
                         reached[n_reached] = g
                         n_reached += 1
                         n_out = _advance(
-                            g,
-                            group,
-                            size,
-                            own,
-                            theta,
-                            v,
-                            pulse,
-                            current,
-                            now,
-                            tau,
-                            driven,
-                            layout,
-                            sample,
-                            out,
-                            n_out,
-                        )
+                            g, k, groups[g], own, theta, v, next_v, pulse, current, now, tau,
+                            driven, layout, sample, out, n_out,
+                        )  # fmt: skip
                         if n_out < 0:
                             return n_out
                     if kind == STEP_OP:
-                        current[lane] = own[lane].bias + own[lane].gain * step.value
+                        u = own[lane]
+                        current[g, lane - g * size] = u.bias + u.gain * step.value
                     else:
-                        _receive(group, g * size, size, weights, taps[m], kind, acc, pulse)
+                        _receive(g, groups[g], weights, taps[m], kind, acc, pulse)
             if k == end:
                 break
             for m in range(n_reached):
-                if groups[reached[m]].high > 0:
+                g = reached[m]
+                if groups[g].high > 0:
                     n_out = _settle(
-                        reached[m],
-                        groups[reached[m]],
-                        size,
-                        own,
-                        theta,
-                        v,
-                        acc,
-                        pulse,
-                        current,
-                        now,
-                        layout,
-                        sample,
-                        out,
-                        n_out,
-                    )
+                        g, groups[g], own, theta, v, acc, pulse, current, now, layout, sample,
+                        out, n_out,
+                    )  # fmt: skip
                     if n_out < 0:
                         return n_out
     return n_out

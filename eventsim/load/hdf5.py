@@ -83,6 +83,11 @@ def check_seal(path: str | os.PathLike[str], what: str) -> bool:
         file.seek(size)
         end = file.read()
     if not end.startswith(_MARK):
+        if _MARK in end:
+            raise FileError(
+                f"{path}: checksum: expected a whole one at the end of {what}, got a part of it: "
+                "the file is truncated"
+            )
         return False
     stored, found = end[len(_MARK) : -1].decode("ascii", "replace"), _checksum(path, size)
     if stored != found:
