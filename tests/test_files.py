@@ -284,7 +284,8 @@ def test_missing_empty_and_foreign_files(tmp_path):
 
 def test_every_truncation_is_noticed(path):
     data = path.read_bytes()
-    for size in [*range(1, len(data) - 100, len(data) // 40), len(data) - 200]:
+    in_the_checksum = [len(data) - cut for cut in (1, 30, 65)]
+    for size in [*range(1, len(data) - 100, len(data) // 40), len(data) - 200, *in_the_checksum]:
         path.write_bytes(data[:size])
         with pytest.raises(FileError, match=r"net\.h5"):
             load_network(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -173,7 +174,11 @@ def _read_csv(path: str | os.PathLike[str]) -> dict[str, Array]:
             f"{path}: line 1: expected the names times,senders (and sample), "
             f"got {','.join(names)[:60]!r}"
         )
-    kinds = {"times": float, "senders": _int64, "sample": _int64}
+    kinds: dict[str, Callable[[str], float]] = {
+        "times": float,
+        "senders": _int64,
+        "sample": _int64,
+    }
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(names):
