@@ -25,6 +25,10 @@ FILES = ("raster.png", "membrane.png", "report.html")
 CANDIDATES = 16
 
 
+#: With fewer images the intervals are wider than most differences.
+ENOUGH_IMAGES = 100
+
+
 @click.command()
 @click.option(
     "--out",
@@ -181,6 +185,9 @@ def _show(report: FidelityReport) -> None:
 def _verdict(report: FidelityReport) -> str:
     """What happens to the accuracy with each kind of synapse, in one sentence."""
     pulses, deltas = report.continuous
+    images = report.coarse.accuracy.total
+    if images < ENOUGH_IMAGES:
+        return f"{images} images are too few to tell a difference; 500 are there."
     first = f"With spikes that arrive as pulses of one step the network {_fate(pulses)}"
     joint = "and" if _fate(pulses) == _fate(deltas) else "while"
     return f"{first}, {joint} with deltas, which arrive at once, it {_fate(deltas)}."
