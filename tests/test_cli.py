@@ -509,11 +509,13 @@ def test_validate_needs_labels(folder, tmp_path):
 
 def test_demo(tmp_path):
     out = tmp_path / "pictures" / "here"
-    done = run("demo", "--out", out, "--samples", 20)
+    done = run("demo", "--out", out, "--samples", 100)
     assert done.exit_code == 0, done.output
     for text in ("coarse, as trained", "coarse, second draw", "exact, pulses", "exact, deltas",
                  "With spikes that arrive as pulses", "million synaptic events"):  # fmt: skip
         assert text in done.stdout
+    few = run("demo", "--out", out, "--samples", 8, "--overwrite")
+    assert "8 images are too few to tell a difference" in few.stdout
     written = ["raster.png", "membrane.png", "report.html"]
     assert done.stdout.splitlines()[-1] == "wrote " + ", ".join(str(out / n) for n in written)
     assert sorted(path.name for path in out.iterdir()) == sorted(written)
