@@ -361,8 +361,11 @@ def test_what_does_not_fit_is_named(layers, tensors, shape, message):
 def test_nan_weight_is_named():
     weight = np.ones((3, 4))
     weight[2, 1] = np.nan
-    with pytest.raises(FileError, match=r"net.pt: layer 'out' .*: tensor 'w'\[2, 1\]: .* finite"):
+    with pytest.raises(
+        FileError, match=r"net.pt: layer 'out' .*: tensor 'w'\[2, 1\]: .* finite"
+    ) as caught:
         make([linear()], {"w": weight})
+    assert str(caught.value).count("layer 'out'") == 1
 
 
 def test_unused_tensors_can_be_ignored():

@@ -62,20 +62,22 @@ def assemble(
     """
     builder = _Builder(architecture, tensors, file)
     for layer in architecture.layers:
-        with _located(f"{file}: {layer.where}"):
+        with _located(file, layer.where):
             getattr(builder, layer.kind)(layer)
     return builder.finish()
 
 
 @contextmanager
-def _located(where: str) -> Iterator[None]:
+def _located(file: str, place: str = "") -> Iterator[None]:
     """Errors of the library's classes become FileErrors that name file and layer."""
     try:
         yield
     except (FileError, UnsupportedNetwork):
         raise
     except EventsimError as error:
-        raise FileError(f"{where}: {error}") from error
+        # Errors of the loader name the layer already, those of the classes name their own.
+        known = not place or str(error).startswith(place)
+        raise FileError(f"{file}: {'' if known else f'{place}: '}{error}") from error
 
 
 class _Builder:
