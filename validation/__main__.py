@@ -156,7 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {error}", err=True)
         return ERROR
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; a study that had not ended wrote nothing", err=True)
+        click.echo("interrupted; files are whole, the last study may lack some", err=True)
         return INTERRUPTED
     return status or 0
 
