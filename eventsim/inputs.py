@@ -19,6 +19,7 @@ __all__ = [
     "check_interval",
     "check_record",
     "check_record_v",
+    "check_spreads",
     "check_train",
     "check_trains",
     "samples",
@@ -34,6 +35,19 @@ def check_interval(t_start: Any, t_stop: Any) -> tuple[float, float]:
     if stop <= start:
         raise checks.fail("simulate", "t_stop", f"a time after t_start = {start:g} s", stop)
     return start, stop
+
+
+def check_spreads(net: Network, t_stop: float) -> None:
+    """Refuse pulses too narrow to have two ends in float64 time."""
+    for link in net.projections:
+        spread = getattr(link, "spread", 0.0)
+        if spread > 0.0 and t_stop + spread == t_stop:
+            raise checks.fail(
+                link.where,
+                "spread",
+                f"0, or at least {np.spacing(t_stop):g} s at {t_stop:g} s",
+                spread,
+            )
 
 
 def check_train(net: Network, name: str, train: Any, t_from: float) -> SpikeTrain:

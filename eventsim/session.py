@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from eventsim import checks
 from eventsim.engine.driver import QueueRun
 from eventsim.errors import InvalidType
-from eventsim.inputs import check_currents, check_record_v, check_train
+from eventsim.inputs import check_currents, check_record_v, check_spreads, check_train
 from eventsim.network import Network
 from eventsim.provenance import run_provenance
 from eventsim.recording import Result
@@ -132,6 +132,7 @@ class Session:
             return True
         if stop < self.t:
             raise checks.fail("Session.run_until", "t", f"a time >= {self.t:g} s", stop)
+        check_spreads(self.net, stop)
         return self._run.advance(stop, self.max_events)
 
     @property

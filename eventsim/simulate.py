@@ -21,6 +21,7 @@ from eventsim.inputs import (
     check_interval,
     check_record,
     check_record_v,
+    check_spreads,
     check_trains,
     samples,
 )
@@ -33,6 +34,10 @@ from eventsim.workers import Job, run_jobs
 __all__ = ["Session", "simulate"]
 
 ENGINES = ("auto", "queue", "layered")
+
+#: With more recorded potentials than this the queue engine, which records as it goes, is faster
+#: than the layered one, after which each neuron is run again.
+MAX_REPLAYED = 16
 
 Currents = dict[str, NDArray[np.float64]]
 
@@ -116,6 +121,7 @@ def simulate(
     if not isinstance(net, Network):
         raise InvalidType(f"simulate: net: expected a Network, got {type(net).__name__}")
     t_start, t_stop = check_interval(t_start, t_stop)
+    check_spreads(net, t_stop)
     if engine not in ENGINES:
         raise checks.fail("simulate", "engine", f"one of {ENGINES}", repr(engine))
     n = samples(inputs, currents)
@@ -129,7 +135,7 @@ def simulate(
         threads = checks.whole("simulate", "threads", threads, 1)
     if progress is not None and not callable(progress):
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
-    chosen = _choose(net, engine)
+    chosen = _choose(net, engine, sum(map(len, neurons.values())))
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     size = layered.samples_per_call(net) if chosen == "layered" else 1
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
@@ -157,11 +163,11 @@ def simulate(
     return batch[0] if n is None else batch
 
 
-def _choose(net: Network, engine: str) -> str:
+def _choose(net: Network, engine: str, traced: int) -> str:
     """The loop to use, or why the one asked for cannot be."""
     reason = layered.why_not(net)
     if engine == "auto":
-        return "queue" if reason else "layered"
+        return "queue" if reason or traced > MAX_REPLAYED else "layered"
     if engine == "layered" and reason:
         raise UnsupportedNetwork(f"simulate: engine: 'layered' cannot run this: {reason}")
     return engine

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import eventsim as es
 from eventsim.engine.layered import why_not
-from eventsim.errors import IncompleteRunWarning
+from eventsim.errors import IncompleteRunWarning, InvalidValue
 from tests import naive
 from tests.strategies import Problem, problems
 
@@ -450,3 +450,49 @@ def test_many_synapses_of_one_pair_are_summed(engine):
     result = es.simulate(net, {"in": ([0.25, 0.5], [0, 0])}, 1.0, engine=engine)
     assert result.spikes["o"].times.tolist() == [0.25, 0.5]
     assert result.n_events == 128
+
+
+def test_pulses_narrower_than_the_clock_are_refused():
+    net = es.Network(
+        [es.Input("in", 1), es.Population("o", 1, tau_mem=1e-2)],
+        [es.Dense("in", "o", [[1.0]], spread=1e-20)],
+    )
+    with pytest.raises(InvalidValue, match=r"Dense 'in' -> 'o': spread: expected 0, or at least"):
+        es.simulate(net, {"in": ([1e-3], [0])}, 0.01)
+    with pytest.raises(InvalidValue, match="spread"):
+        net.session().run_until(0.01)
+
+
+def test_a_session_refuses_what_it_has_already():
+    net = es.Network([es.Input("in", 1), es.Population("o", 2, tau_mem=1.0)])
+    session = net.session()
+    session.inject("in", [0.5], [0])
+    with pytest.raises(InvalidValue, match="in: inputs: expected each spike once, got two of"):
+        session.inject("in", [0.5], [0])
+    session.inject_current("o", [(0.5, 1, 5.0)])
+    with pytest.raises(InvalidValue, match="o: currents: .* got two of unit 1 at 0.5 s"):
+        session.inject_current("o", [(0.5, 1, 1.0)])
+    assert session.run_until(1.0)
+    assert session.counts["in"].tolist() == [1]
+
+
+def test_an_interrupted_session_says_how_far_it_came(monkeypatch):
+    net = es.Network([es.Input("in", 1), es.Population("o", 1, tau_mem=1.0)])
+    session = net.session()
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("eventsim.engine.driver.run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.run_until(1.0)
+    assert not session.result().complete
+    assert session.run_until(1.0)
+    assert session.result().complete
+
+
+def test_budget_of_a_network_of_inputs():
+    net = es.Network([es.Input("in", 2)])
+    with pytest.warns(IncompleteRunWarning, match="population 'in' spiked most"):
+        es.simulate(net, {"in": ([1.0, 2.0, 3.0], [0, 1, 0])}, 4.0, engine="queue", max_events=2)

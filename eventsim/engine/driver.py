@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim import checks
 from eventsim.engine.compiled import compile_network
+from eventsim.engine.neurons import MAX_REPEATS
 from eventsim.engine.queue import GROW, PAUSED, REACHED, run, start
 from eventsim.engine.state import (
     BLAMED,
@@ -95,15 +97,32 @@ class QueueRun:
             part["time"] = train.times
             part["unit"] = train.senders + self._offset[names.index(name)]
             parts.append(part)
-        self._feed = np.sort(np.concatenate(parts), order=("time", "unit"))
+        feed = np.sort(np.concatenate(parts), order=("time", "unit"))
+        self._refuse_twice(feed, "inputs", "each spike once")
+        self._feed = feed
         self._state.control[FED] = 0
 
     def step_currents(self, currents: Mapping[str, NDArray[np.float64]]) -> None:
         """Add steps of currents to those that still wait."""
         waiting = self._steps[self._state.control[STEPPED] :]
         both = np.concatenate([waiting, current_rows(self.net, currents)])
-        self._steps = np.sort(both, order=("time", "unit"))
+        steps = np.sort(both, order=("time", "unit"))
+        self._refuse_twice(steps, "currents", "one step of a neuron at one time")
+        self._steps = steps
         self._state.control[STEPPED] = 0
+
+    def _refuse_twice(self, rows: NDArray[np.void], field: str, expected: str) -> None:
+        """Refuse rows, sorted by (time, unit), of which two are of one unit and time."""
+        twice = (np.diff(rows["time"]) == 0) & (np.diff(rows["unit"]) == 0)
+        if twice.any():
+            row = rows[np.argmax(twice)]
+            name, unit = self._place(int(row["unit"]))
+            raise checks.fail(name, field, expected, f"two of unit {unit} at {row['time']:g} s")
+
+    def _place(self, unit: int) -> tuple[str, int]:
+        """Population of a global unit, and its index there."""
+        k = int(np.searchsorted(self._offset, unit, side="right")) - 1
+        return self.net.populations[k].name, unit - int(self._offset[k])
 
     def advance(
         self, t_stop: float, max_events: int, interrupted: Callable[[], bool] = lambda: False
@@ -111,9 +130,13 @@ class QueueRun:
         """Handle every instant before ``t_stop``; False when the run had to stop early."""
         while True:
             target = min(int(self._state.control[WORK]) + WORK_PER_CALL, max_events)
-            reason = run(self._arrays, self._state, self._feed, self._steps, t_stop, target)
+            try:
+                reason = run(self._arrays, self._state, self._feed, self._steps, t_stop, target)
+            except KeyboardInterrupt:  # raised between kernel and loop: the state is whole
+                self._stop("interrupted")
+                raise
             if reason == REACHED:
-                self.t_reached = t_stop
+                self.t_reached, self.stop_reason = t_stop, "reached t_stop"
                 return True
             if reason == GROW:
                 if self._state.control[N_LOG] >= MAX_SPIKES:
@@ -134,16 +157,15 @@ class QueueRun:
 
     def _blame(self, reason: str) -> str:
         totals = {name: int(c.sum()) for name, c in self.counts().items()}
-        name = max((n for n in totals if n not in self.net.inputs), key=totals.__getitem__)
+        own = [name for name in totals if name not in self.net.inputs]
+        name = max(own or totals, key=totals.__getitem__)
         return f"{reason}; population {name!r} spiked most, {totals[name]:,} times"
 
     def _stuck(self) -> str:
-        unit = int(self._state.control[BLAMED])
-        k = int(np.searchsorted(self._offset, unit, side="right")) - 1
-        name = self.net.populations[k].name
+        name, unit = self._place(int(self._state.control[BLAMED]))
         return (
-            f"neuron {unit - self._offset[k]} of population {name!r} fires faster than "
-            "float64 time can resolve"
+            f"neuron {unit} of population {name!r} fires faster than float64 time can resolve, "
+            f"or over {MAX_REPEATS:,} times in one instant"
         )
 
     @property

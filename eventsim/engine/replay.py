@@ -17,6 +17,7 @@ from eventsim.engine.neurons import drive_of, fires, move_to, next_event, receiv
 from eventsim.jit import njit
 from eventsim.network import Network
 from eventsim.populations import Population
+from eventsim.projections import Projection, Rows
 from eventsim.recording import SpikeTrain
 from eventsim.trace import Trace
 
@@ -80,44 +81,52 @@ def _follow(u, events, t_start, t_stop, knots):
         n += 1
 
 
+def _synapses(net: Network, name: str) -> list[tuple[Projection, Rows, NDArray[np.int64]]]:
+    """Each projection into a population with its rows and the source of each synapse."""
+    found = []
+    for link in net.projections:
+        if link.target == name:
+            rows = link.rows(net[link.source].shape, net[name].shape)
+            pre = np.repeat(np.arange(rows.indptr.size - 1), np.diff(rows.indptr))
+            found.append((link, rows, pre))
+    return found
+
+
 def _events(
-    net: Network,
-    name: str,
+    synapses: list[tuple[Projection, Rows, NDArray[np.int64]]],
     neuron: int,
     spikes: Mapping[str, SpikeTrain],
     steps: NDArray[np.float64],
 ) -> NDArray[np.void]:
     """Everything that reaches one neuron, in the order in which an instant sums it."""
-    parts = []
-    for rank, link in enumerate(net.projections):
-        if link.target != name:
-            continue
-        rows = link.rows(net[link.source].shape, net[name].shape)
-        synapse = np.flatnonzero(rows.post == neuron)
-        pre = np.searchsorted(rows.indptr, synapse, side="right") - 1
-        delay = (
-            rows.delay[synapse]
-            if rows.delay.size > 1
-            else np.broadcast_to(rows.delay, synapse.shape)
-        )
-        train = spikes[link.source]
-        for source, weight, late in zip(pre, rows.weight[synapse], delay, strict=True):
-            times = train.of(int(source)) + late
-            spread = link.spread  # type: ignore[attr-defined]
-            part = np.zeros(times.size * (2 if spread > 0 else 1), dtype=_EVENT)
-            part["weight"], part["spread"] = weight, spread
-            # Ends of pulses come before arrivals of the same source.
-            part["order"] = 2 * (rank * 2**32 + int(source)) + 1
-            part["time"][: times.size] = times
-            if spread > 0:
-                part["time"][times.size :] = times + spread
-                part["kind"][times.size :] = 1
-                part["order"][times.size :] -= 1
-            parts.append(part)
     own = steps[steps[:, 1] == neuron]
     part = np.zeros(len(own), dtype=_EVENT)
     part["time"], part["weight"], part["kind"] = own[:, 0], own[:, 2], _STEP
-    events = np.concatenate([part, *parts])
+    parts = [part]
+    for rank, (link, rows, all_pre) in enumerate(synapses):
+        mine = np.flatnonzero(rows.post == neuron)
+        pre, weight = all_pre[mine], rows.weight[mine]
+        delay = rows.delay[mine] if rows.delay.size > 1 else np.repeat(rows.delay, mine.size)
+        # Synapses come by source, so those of one spike are a run of them.
+        train = spikes[link.source]
+        first = np.searchsorted(pre, train.senders, side="left")
+        count = np.searchsorted(pre, train.senders, side="right") - first
+        spike = np.repeat(np.arange(len(train)), count)
+        synapse = np.arange(spike.size) + np.repeat(first - np.cumsum(count) + count, count)
+        spread = link.spread  # type: ignore[attr-defined]
+        arrival = np.zeros(spike.size, dtype=_EVENT)
+        arrival["time"] = train.times[spike] + delay[synapse]
+        arrival["weight"], arrival["spread"] = weight[synapse], spread
+        # Ends of pulses come before arrivals of the same source.
+        arrival["order"] = 2 * (rank * 2**32 + train.senders[spike]) + 1
+        parts.append(arrival)
+        if spread > 0:
+            end = arrival.copy()
+            end["time"] += spread
+            end["kind"] = 1
+            end["order"] -= 1
+            parts.append(end)
+    events = np.concatenate(parts)
     return events[np.lexsort((events["order"], events["time"]))]
 
 
@@ -136,9 +145,10 @@ def replay(
     arrays = compile_network(net)
     index = [p.name for p in net.populations].index(name)
     offset = arrays.populations["offset"][index]
+    synapses = _synapses(net, name)
     all_knots = []
     for neuron in neurons:
-        events = _events(net, name, int(neuron), spikes, steps)
+        events = _events(synapses, int(neuron), spikes, steps)
         n = -1
         room = events.size + 64
         while n < 0:
