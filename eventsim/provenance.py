@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -11,6 +12,12 @@ from eventsim import __version__
 from eventsim.network import Network
 
 __all__ = ["run_provenance", "software"]
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Versions of the packages; looking them up takes milliseconds."""
+    return {package: version(package) for package in ("numpy", "scipy", "numba")}
 
 
 def software() -> dict[str, str]:
@@ -22,7 +29,7 @@ def software() -> dict[str, str]:
     ['eventsim', 'numba', 'numpy', 'python', 'scipy']
     """
     versions = {"eventsim": __version__, "python": platform.python_version()}
-    return versions | {package: version(package) for package in ("numpy", "scipy", "numba")}
+    return versions | _versions()
 
 
 def run_provenance(net: Network, **more: Any) -> dict[str, Any]:

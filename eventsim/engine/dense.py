@@ -130,17 +130,25 @@ def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample,
                 x = v[j] * decay + weights[row, j]
                 v[j] = x
                 high += x >= theta[j]
-        else:
+        elif b > a:
+            # Summed in order; the last row is added in the same pass as the sum to the potential.
+            row, last = np.int64(ops[a].row), np.int64(ops[b - 1].row)
             for j in range(BLOCK):
-                acc[j] = 0.0
-            for i in range(a, b):
+                acc[j] = weights[row, j]
+            for i in range(a + 1, b - 1):
                 row = np.int64(ops[i].row)
                 for j in range(BLOCK):
                     acc[j] += weights[row, j]
             for j in range(BLOCK):
-                x = v[j] * decay + acc[j]
+                jump = acc[j] + weights[last, j]
+                acc[j] = jump
+                x = v[j] * decay + jump
                 v[j] = x
                 high += x >= theta[j]
+        else:
+            for j in range(BLOCK):
+                acc[j] = 0.0
+                high += v[j] >= theta[j]
         if release <= now:
             released = 0
             while released < n_waiting and lanes[waiting[released]].ref_until <= now:
