@@ -24,7 +24,6 @@ FILES = ("raster.png", "membrane.png", "report.html")
 #: The sample that is drawn is chosen among so many.
 CANDIDATES = 16
 
-
 #: With fewer images the intervals are wider than most differences.
 ENOUGH_IMAGES = 100
 

@@ -56,7 +56,7 @@ def why_not(net: Network) -> str | None:
 
 def samples_per_call(net: Network) -> int:
     """Samples that go through a layer together: enough to use each weight several times."""
-    return 16
+    return 32
 
 
 @dataclass(frozen=True)

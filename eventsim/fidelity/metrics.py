@@ -4,7 +4,7 @@ Pure functions of arrays. None of them returns NaN: where data are missing, or a
 value, the result is None, and the function says when. Intervals cover 95 % unless told otherwise.
 
 ``scipy.stats`` has the intervals and the test used here, but takes a second to import, a third of a
-short comparison; they are written out on ``scipy.special`` and tested against it.
+short comparison; they are written out on the standard library and tested against it.
 
 Rates, counts and intervals are in :mod:`eventsim.fidelity.activity` and are found here too.
 """
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from eventsim import checks, decode
 from eventsim.fidelity.activity import (
@@ -119,7 +119,7 @@ class ClassRow:
 
 def _quantile(level: float) -> float:
     """Half width, in standard deviations, of the interval that holds ``level`` of a normal."""
-    return float(special.ndtri(0.5 + level / 2))
+    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def share(mask: ArrayLike, level: float = LEVEL) -> Share:
@@ -244,7 +244,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     lost, gained = int((a & ~b).sum()), int((b & ~a).sum())
     if lost + gained == 0:
         return McNemar(0, 0, 1.0)
-    tail = float(special.bdtr(min(lost, gained), lost + gained, 0.5))
+    pairs = lost + gained
+    tail = sum(math.comb(pairs, k) for k in range(min(lost, gained) + 1)) / 2**pairs
     return McNemar(lost, gained, min(1.0, 2 * tail))
 
 
