@@ -108,6 +108,8 @@ class SpikeTrain:
 
     def between(self, t0: float, t1: float) -> SpikeTrain:
         """Spikes in the half-open interval ``[t0, t1)``."""
+        if len(self) and t0 <= self.times[0] and self.times[-1] < t1:
+            return self
         part = slice(*np.searchsorted(self.times, [t0, t1], side="left"))
         return SpikeTrain.trusted(self.times[part].copy(), self.senders[part].copy())
 

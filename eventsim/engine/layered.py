@@ -22,6 +22,7 @@ from eventsim.engine.driver import current_rows
 from eventsim.engine.lanes import DELTA, END, FULL, OP, PULSE, SPIKE, STEP_OP, merge
 from eventsim.engine.patches import Lanes, run_patches
 from eventsim.engine.pool import pool_spikes
+from eventsim.engine.state import STEP
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population, Relay
@@ -36,6 +37,7 @@ Trains = list[SpikeTrain]
 MAX_SPIKES = 20_000_000
 
 _NO_ROWS = Rows(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
+_NO_STEPS = np.zeros(0, dtype=STEP)
 _NO_CONVOLUTION = np.ones(1, dtype=LINK)[0]
 
 
@@ -349,6 +351,8 @@ def run(
 
 def _steps(net: Network, name: str, currents: dict[str, NDArray[np.float64]]) -> NDArray[Any]:
     """Steps of one population, with units numbered within it."""
+    if name not in currents:
+        return _NO_STEPS
     rows = current_rows(net, {k: v for k, v in currents.items() if k == name})
     names = [p.name for p in net.populations]
     rows["unit"] -= compile_network(net).populations["offset"][names.index(name)]
