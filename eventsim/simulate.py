@@ -137,7 +137,7 @@ def simulate(
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
     chosen = _choose(net, engine, sum(map(len, neurons.values())))
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
-    size = layered.samples_per_call(net) if chosen == "layered" else 1
+    size = layered.SAMPLES_PER_CALL if chosen == "layered" else 1
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
 
     def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:

@@ -29,9 +29,12 @@ from eventsim.populations import Population, Relay
 from eventsim.projections import Dense, Projection, Rows
 from eventsim.recording import SpikeTrain
 
-__all__ = ["Sample", "run", "samples_per_call", "why_not"]
+__all__ = ["SAMPLES_PER_CALL", "Sample", "run", "why_not"]
 
 Trains = list[SpikeTrain]
+
+#: Samples that go through a layer together: enough to use each weight several times.
+SAMPLES_PER_CALL = 32
 
 #: A layer with more spikes than this, in one call, is left to the queue engine and its budget.
 MAX_SPIKES = 20_000_000
@@ -54,11 +57,6 @@ def why_not(net: Network) -> str | None:
         if np.unique(p.array("tau_mem")).size > 1:
             return f"population {p.name!r} has more than one tau_mem"
     return None
-
-
-def samples_per_call(net: Network) -> int:
-    """Samples that go through a layer together: enough to use each weight several times."""
-    return 32
 
 
 @dataclass(frozen=True)
