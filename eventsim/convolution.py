@@ -42,8 +42,8 @@ class Conv2d(Projection):
         Number of groups of channels that do not mix.
     delay, spread : float
         Seconds.
-    receptor : None
-        Delta or pulse. Exponential receptors are refused.
+    receptor : int or None
+        Exponential receptor of the target that arrivals reach. None: delta, or pulse.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Conv2d(Projection):
     groups: int = 1
     delay: float = 0.0
     spread: float = 0.0
-    receptor: None = None
+    receptor: int | None = None
 
     def __post_init__(self) -> None:
         weight = self._weight(4, "[out, in / groups, kernel_y, kernel_x]")

@@ -27,7 +27,7 @@ from typing import Any
 import numba
 from numba.core import event
 
-__all__ = ["CompileWatch", "cache_folder", "njit", "pending_compilation"]
+__all__ = ["CompileWatch", "cache_folder", "inner", "maker", "njit", "pending_compilation"]
 
 #: Sources above every kernel: they call kernels but no kernel can depend on them.
 TOP_LAYERS = ("__main__", "cli", "plot", "report")
@@ -155,7 +155,8 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
         raise ValueError(
             f"njit: options: expected none of fastmath, parallel, got {sorted(options)}"
         )
-    settings = {"cache": True, "nogil": True, **options}
+    # What is not said here would be taken from whatever kernel calls this one first.
+    settings = {"cache": True, "nogil": True, "_nrt": True, **options}
     # Numba reads the folder while it decorates. Setting it only here, and not in the environment,
     # keeps it from reaching other packages and child processes with other sources.
     previous = numba.config.CACHE_DIR
@@ -172,7 +173,16 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 
 def inner(function: Callable[..., Any]) -> Any:
-    """Compile a function that only kernels call: no entry from Python, which is slow to compile."""
+    """Compile a function that only kernels call, and that neither makes nor returns arrays.
+
+    It has no entry from Python, which is slow to compile, and does not count references to its
+    arrays, which its caller holds: in small functions that count costs more than the work.
+    """
+    return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+
+
+def maker(function: Callable[..., Any]) -> Any:
+    """Compile a function that only kernels call, and that makes or returns arrays."""
     return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 

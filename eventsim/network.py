@@ -118,6 +118,16 @@ class Network:
                     f"seconds, as source {source.name!r} has no refractory period",
                     None,
                 )
+        receptor = getattr(projection, "receptor", None)
+        if receptor is not None and isinstance(target, Population):
+            if receptor >= target.n_receptors:
+                raise checks.fail(
+                    projection.where,
+                    "receptor",
+                    f"None or an index below {target.n_receptors}, the receptors of "
+                    f"{target.name!r} (its tau_syn)",
+                    receptor,
+                )
         projection.check_shapes(source.shape, target.shape)
 
     def __contains__(self, name: object) -> bool:
@@ -227,15 +237,15 @@ class Network:
         a           Input       2
         b           Population  3      tau_mem=1 s
         <BLANKLINE>
-        projection  kind   weights  synapses  delay  spread
-        a -> b      Dense  6        6         0 s    0 s
+        projection  kind   weights  synapses  delay  arrives as
+        a -> b      Dense  6        6         0 s    delta
         total              6        6
         """
         rows = [("population", "kind", "shape", "parameters")]
         for p in self.populations:
             shape = "x".join(map(str, p.shape))
             rows.append((p.name, type(p).__name__, shape, _parameters(p)))
-        links = [("projection", "kind", "weights", "synapses", "delay", "spread")]
+        links = [("projection", "kind", "weights", "synapses", "delay", "arrives as")]
         weights = synapses = 0
         for link in self.projections:
             weights += link.n_parameters
@@ -247,7 +257,7 @@ class Network:
                     f"{link.n_parameters:,}",
                     f"{self.synapses(link):,}",
                     _seconds(link.delay),  # type: ignore[attr-defined]
-                    _seconds(link.spread) if hasattr(link, "spread") else "-",
+                    _arrival(link),
                 )
             )
         links.append(("total", "", f"{weights:,}", f"{synapses:,}", "", ""))
@@ -295,10 +305,20 @@ def _seconds(value: Any) -> str:
     return f"{low:g} s" if low == high else f"{low:g} to {high:g} s"
 
 
+def _arrival(link: Projection) -> str:
+    """In words, what an arrival is to its target."""
+    if getattr(link, "receptor", None) is not None:
+        return f"receptor {link.receptor}"  # type: ignore[attr-defined]
+    spread = getattr(link, "spread", None)
+    if spread is None:
+        return "spike"
+    return f"pulse of {_seconds(spread)}" if spread else "delta"
+
+
 def _parameters(population: Units) -> str:
     if not isinstance(population, Population):
         return ""
-    units = {"tau_mem": " s", "t_ref": " s"}
+    units = {name: " s" for name in ("tau_mem", "t_ref", "tau_adapt", "tau_ahp")}
     parts = []
     for field in population.PARAMETERS + population.FLAGS:
         value = getattr(population, field)
@@ -314,6 +334,10 @@ def _parameters(population: Units) -> str:
             parts.append(f"{field}={value:g}{units.get(field, '')}")
         else:
             parts.append(f"{field}={value}")
+    if population.n_receptors:
+        spans = ((times.min(), times.max()) for times in population.receptor_times)
+        each = (f"{a:g}" if a == b else f"{a:g}..{b:g}" for a, b in spans)
+        parts.append(f"tau_syn=[{', '.join(each)}] s")
     return ", ".join(parts)
 
 

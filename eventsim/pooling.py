@@ -100,6 +100,8 @@ class SumPool2d(_Pool2d):
         Seconds.
     weight : float
         What one spike adds, in the target's voltage unit.
+    receptor : int or None
+        Exponential receptor of the target that arrivals reach. None: delta, or pulse.
 
     Examples
     --------
@@ -110,6 +112,7 @@ class SumPool2d(_Pool2d):
     delay: float = 0.0
     spread: float = 0.0
     weight: float = 1.0
+    receptor: int | None = None
 
     def __post_init__(self) -> None:
         self._set("weight", checks.scalar(self.where, "weight", self.weight))

@@ -2,10 +2,15 @@
 
 Between events a neuron of a :class:`Population` follows::
 
-    tau_mem dv/dt = -(v - v_leak) + r (i_bias + i_ext(t)) + tau_mem p(t)
+    tau_mem dv/dt = -(v - v_leak) + r (i_bias + i_ext(t) + sum_k I_k - w) + tau_mem p(t)
+    tau_syn_k dI_k/dt = -I_k        tau_ahp dw/dt = -w        tau_adapt db/dt = -b
 
-where ``p`` is the sum of ``weight / spread`` over its active pulses. A delta arrival adds its
-weight to ``v``. With ``tau_mem = inf`` the leak is absent: ``dv/dt = r (i_bias + i_ext) + p``.
+where ``p`` is the sum of ``weight / spread`` over its active pulses, ``I_k`` the current of
+receptor ``k``, ``w`` a current and ``b`` a rise of the threshold that the neuron's own spikes
+leave behind: it spikes when ``v`` reaches ``v_threshold + adapt_beta b``. A delta arrival adds
+its weight to ``v``, an arrival at receptor ``k`` to ``I_k``; a spike adds 1 to ``b`` and
+``ahp_jump`` to ``w``. With ``tau_mem = inf`` the leak is absent:
+``dv/dt = r (i_bias + i_ext + sum_k I_k - w) + p``.
 """
 
 from __future__ import annotations
@@ -131,8 +136,15 @@ class Population(_Units):
         True: fires when ``v >= v_threshold``; False: when ``v > v_threshold``.
     v_init : float, array or None
         Initial potential; None means ``v_leak``.
-    tau_syn : None
-        Delta and pulse synapses only. Time constants of exponential receptors are refused.
+    tau_syn : float, sequence or None
+        Time constants of the exponential receptors in seconds, > 0: one for each receptor, each
+        a number or an array of length ``n``. None: delta and pulse synapses only.
+    adapt_beta, tau_adapt : float or array
+        Adaptive threshold (ALIF): ``v_threshold + adapt_beta b``, where ``b`` jumps by 1 at an
+        own spike and decays with ``tau_adapt`` seconds.
+    ahp_jump, tau_ahp : float or array
+        Spike-triggered current (AHP): ``w`` jumps by ``ahp_jump`` at an own spike, decays with
+        ``tau_ahp`` seconds and is subtracted from the drive.
 
     Raises
     ------
@@ -146,6 +158,13 @@ class Population(_Units):
     Population('hidden', 3, tau_mem=0.004, t_ref=0.001, i_bias=[0, ..., 0.2])
     >>> hidden.array("tau_mem")
     array([0.004, 0.004, 0.004])
+
+    Two receptors, excitatory and inhibitory, and a threshold that adapts:
+
+    >>> cells = Population("cells", 100, tau_mem=20e-3, tau_syn=[5e-3, 10e-3],
+    ...                    adapt_beta=0.2, tau_adapt=0.1)
+    >>> cells.n_receptors, cells.receptor_times[:, 0]
+    (2, array([0.005, 0.01 ]))
     """
 
     tau_mem: Parameter
@@ -159,18 +178,27 @@ class Population(_Units):
     multi_spike: bool = False
     fires_at_equality: bool = True
     v_init: Parameter | None = None
-    tau_syn: None = None
+    tau_syn: Any = None
+    adapt_beta: Parameter = 0.0
+    tau_adapt: Parameter | None = None
+    ahp_jump: Parameter = 0.0
+    tau_ahp: Parameter | None = None
 
-    PARAMETERS = ("tau_mem", "v_threshold", "v_reset", "v_leak", "t_ref", "r", "i_bias", "v_init")
+    PARAMETERS = (
+        *("tau_mem", "v_threshold", "v_reset", "v_leak", "t_ref", "r", "i_bias", "v_init"),
+        *("adapt_beta", "tau_adapt", "ahp_jump", "tau_ahp"),
+    )
     FLAGS = ("reset", "multi_spike", "fires_at_equality")
     _MAY_BE_INF = ("tau_mem", "v_threshold")
+    #: What a spike leaves behind: the jump it makes, and the time constant of its decay.
+    _ADAPTATION = (("adapt_beta", "tau_adapt"), ("ahp_jump", "tau_ahp"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         where = f"Population {self.name!r}"
         for field in self.PARAMETERS:
             value = getattr(self, field)
-            if value is not None or field != "v_init":
+            if value is not None or type(self).__dataclass_fields__[field].default is not None:
                 object.__setattr__(self, field, self._parameter(where, field, value))
         for field in ("multi_spike", "fires_at_equality"):
             if not isinstance(getattr(self, field), bool | np.bool_):
@@ -184,10 +212,9 @@ class Population(_Units):
         if self.multi_spike and self.reset != "subtract":
             raise checks.fail(where, "multi_spike", "False unless reset='subtract'", True)
         if self.tau_syn is not None:
-            raise checks.fail(
-                where, "tau_syn", "None (delta and pulse synapses)", repr(self.tau_syn)
-            )
+            object.__setattr__(self, "tau_syn", self._receptors(where))
         self._check_ranges(where)
+        self._check_adaptation(where)
 
     def _parameter(self, where: str, field: str, value: Any) -> Parameter:
         array = checks.real_array(where, field, value).astype(np.float64)
@@ -206,14 +233,41 @@ class Population(_Units):
             raise checks.fail(where, self._at(field, array, k), allowed, flat[k])
         return float(array) if array.ndim == 0 else checks.read_only(array)
 
+    def _receptors(self, where: str) -> NDArray[np.float64]:
+        """Time constants [receptor] or, where they differ between neurons, [receptor, neuron]."""
+        given = self.tau_syn
+        if not isinstance(given, list | tuple):
+            given = list(np.atleast_1d(checks.real_array(where, "tau_syn", given)))
+        if len(given) == 0:
+            raise checks.fail(where, "tau_syn", "at least one time constant, or None", given)
+        rows = [self._parameter(where, f"tau_syn[{k}]", tau) for k, tau in enumerate(given)]
+        for k, tau in enumerate(rows):
+            self._refuse(where, f"tau_syn[{k}]", tau, np.less_equal(tau, 0), "a finite time > 0")
+        if any(isinstance(tau, np.ndarray) for tau in rows):
+            rows = [np.broadcast_to(tau, self.n) for tau in rows]
+        return checks.read_only(np.array(rows, dtype=np.float64))
+
+    def _check_adaptation(self, where: str) -> None:
+        for jump, tau in self._ADAPTATION:
+            if getattr(self, tau) is not None:
+                bad = self.array(tau) <= 0
+                self._refuse(where, tau, getattr(self, tau), bad, "a finite time > 0")
+            elif np.any(getattr(self, jump)):
+                raise checks.fail(where, tau, f"a time in seconds, as {jump} is not 0", None)
+
+    def _refuse(
+        self, where: str, field: str, value: Any, bad: NDArray[np.bool_], expected: str
+    ) -> None:
+        """Refuse the first value that is marked as bad."""
+        if np.any(bad):
+            k = int(np.argmax(bad))
+            array = np.asarray(value)
+            got = array if array.ndim == 0 else array[k]
+            raise checks.fail(where, self._at(field, array, k), expected, got)
+
     def _check_ranges(self, where: str) -> None:
         def refuse(field: str, bad: NDArray[np.bool_], expected: str) -> None:
-            if bad.any():
-                k = int(np.argmax(bad))
-                value = getattr(self, field)
-                raise checks.fail(
-                    where, self._at(field, np.asarray(value), k), expected, self.array(field)[k]
-                )
+            self._refuse(where, field, getattr(self, field), bad, expected)
 
         refuse("tau_mem", self.array("tau_mem") <= 0, "a number > 0, or inf")
         refuse("t_ref", self.array("t_ref") < 0, "a number >= 0")
@@ -233,9 +287,27 @@ class Population(_Units):
     def array(self, field: str) -> NDArray[np.float64]:
         """Parameter ``field`` as a float64 array of length ``n``."""
         value = getattr(self, field)
-        if field == "v_init" and value is None:
-            value = self.v_leak
+        if value is None:  # a time constant without a jump is of no effect
+            value = self.v_leak if field == "v_init" else 1.0
         return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.n,)).copy()
+
+    @property
+    def n_receptors(self) -> int:
+        """Number of exponential receptors."""
+        return 0 if self.tau_syn is None else len(self.tau_syn)
+
+    @property
+    def receptor_times(self) -> NDArray[np.float64]:
+        """Time constants [receptor, neuron] of the exponential receptors."""
+        if self.tau_syn is None:
+            return np.zeros((0, self.n))
+        columns = self.tau_syn if self.tau_syn.ndim == 2 else self.tau_syn[:, None]
+        return np.broadcast_to(columns, (self.n_receptors, self.n)).copy()
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a spike leaves anything behind that decays."""
+        return any(bool(np.any(getattr(self, jump))) for jump, _ in self._ADAPTATION)
 
     def __repr__(self) -> str:
         size = self.n if len(self.shape) == 1 else self.shape
@@ -247,4 +319,6 @@ class Population(_Units):
                 parts.append(f"{field}=[{value[0]:g}, ..., {value[-1]:g}]")
             elif value != default:
                 parts.append(f"{field}={value!r}")
+        if self.tau_syn is not None:
+            parts.append(f"tau_syn=[{', '.join(f'{tau:g}' for tau in self.receptor_times[:, 0])}]")
         return f"Population({', '.join(parts)})"

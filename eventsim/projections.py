@@ -3,7 +3,8 @@
 A projection turns a spike of source unit ``i`` into arrivals at some target units, each with a
 weight, ``delay`` seconds later. With ``spread = 0`` an arrival is a *delta*: it adds its weight
 to the potential at once. With ``spread > 0`` it is a *pulse*: it adds ``weight / spread`` to
-dv/dt during ``[arrival, arrival + spread)``.
+dv/dt during ``[arrival, arrival + spread)``. With ``receptor = k`` it adds its weight to the
+current of the target's ``k``-th exponential receptor.
 """
 
 from __future__ import annotations
@@ -59,7 +60,14 @@ class Projection:
             self._check_slopes()
         receptor = getattr(self, "receptor", None)
         if receptor is not None:
-            raise checks.fail(self.where, "receptor", "None (delta or pulse)", receptor)
+            self._set("receptor", checks.whole(self.where, "receptor", receptor, 0))
+            if self.spread > 0.0:  # type: ignore[attr-defined]
+                raise checks.fail(
+                    self.where,
+                    "spread",
+                    "0, as an arrival at a receptor is no pulse",
+                    self.spread,  # type: ignore[attr-defined]
+                )
 
     def _checked_delay(self) -> Any:
         delay = checks.scalar(self.where, "delay", self.delay)  # type: ignore[attr-defined]
@@ -90,8 +98,8 @@ class Projection:
         return weight
 
     def with_spread(self, spread: float) -> Projection:
-        """The same projection with pulses of another width, where it has any."""
-        if not hasattr(self, "spread"):
+        """The same projection with pulses of another width, where it has deltas or pulses."""
+        if not hasattr(self, "spread") or getattr(self, "receptor", None) is not None:
             return self
         return replace(self, spread=spread)  # type: ignore[call-arg]
 
@@ -159,8 +167,8 @@ class Dense(Projection):
         Seconds, >= 0.
     spread : float
         Width of the pulse in seconds; 0 means delta.
-    receptor : None
-        Delta or pulse. Exponential receptors are refused.
+    receptor : int or None
+        Exponential receptor of the target that arrivals reach. None: delta, or pulse.
 
     Examples
     --------
@@ -171,7 +179,7 @@ class Dense(Projection):
     weight: Any
     delay: Any = 0.0
     spread: float = 0.0
-    receptor: None = None
+    receptor: int | None = None
 
     def __post_init__(self) -> None:
         self._weight(2, "[pre, post]")
@@ -226,8 +234,8 @@ class Sparse(Projection):
         Seconds, >= 0.
     spread : float
         Width of the pulse in seconds; 0 means delta.
-    receptor : None
-        Delta or pulse. Exponential receptors are refused.
+    receptor : int or None
+        Exponential receptor of the target that arrivals reach. None: delta, or pulse.
 
     Examples
     --------
@@ -240,7 +248,7 @@ class Sparse(Projection):
     weight: Any
     delay: Any = 0.0
     spread: float = 0.0
-    receptor: None = None
+    receptor: int | None = None
 
     def __post_init__(self) -> None:
         for field in ("pre", "post"):

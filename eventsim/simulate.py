@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.engine import layered
+from eventsim.engine import layered, windowed
 from eventsim.engine.driver import QueueRun
 from eventsim.engine.replay import replay
 from eventsim.errors import IncompleteRunWarning, InvalidType, UnsupportedNetwork
@@ -29,17 +29,19 @@ from eventsim.network import Network
 from eventsim.provenance import run_provenance
 from eventsim.recording import Result, Results, SpikeTrain
 from eventsim.session import DEFAULT_MAX_EVENTS, Session
+from eventsim.trace import Trace
 from eventsim.workers import Job, run_jobs
 
 __all__ = ["Session", "simulate"]
 
-ENGINES = ("auto", "queue", "layered")
+ENGINES = ("auto", "queue", "layered", "windowed")
 
 #: With more recorded potentials than this the queue engine, which records as it goes, is faster
-#: than the layered one, after which each neuron is run again.
+#: than the others, after which each neuron is run again.
 MAX_REPLAYED = 16
 
 Currents = dict[str, NDArray[np.float64]]
+Work = list[tuple[dict[str, SpikeTrain], Currents]]
 
 
 def simulate(
@@ -78,8 +80,9 @@ def simulate(
         Numbers are always kept.
     record_v : mapping of str to list of int
         Neurons whose exact potential can be asked for after the run.
-    engine : {"auto", "queue", "layered"}
-        The loop to use; it never changes a result. ``"auto"`` takes ``"layered"`` where it can.
+    engine : {"auto", "queue", "layered", "windowed"}
+        The loop to use; it never changes a result. ``"auto"`` takes ``"layered"`` where it can,
+        else ``"windowed"`` unless delays are very short.
     threads : int, optional
         Samples run on so many cores; default all. Any number gives the same bits.
     max_events : int
@@ -135,14 +138,14 @@ def simulate(
         threads = checks.whole("simulate", "threads", threads, 1)
     if progress is not None and not callable(progress):
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
-    chosen = _choose(net, engine, sum(map(len, neurons.values())))
+    chosen = _choose(net, engine, sum(map(len, neurons.values())), t_stop - t_start)
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     size = layered.SAMPLES_PER_CALL if chosen == "layered" else 1
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
 
     def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:
         work = [(trains[i], steps[i]) for i in part]
-        return (run.layered if chosen == "layered" else run.queue)(work, interrupted)
+        return run.on[chosen](work, interrupted)
 
     began = time.perf_counter()
     jobs = [Job(part, len(part)) for part in parts]
@@ -163,11 +166,15 @@ def simulate(
     return batch[0] if n is None else batch
 
 
-def _choose(net: Network, engine: str, traced: int) -> str:
+def _choose(net: Network, engine: str, traced: int, duration: float) -> str:
     """The loop to use, or why the one asked for cannot be."""
     reason = layered.why_not(net)
     if engine == "auto":
-        return "queue" if reason or traced > MAX_REPLAYED else "layered"
+        if traced > MAX_REPLAYED:
+            return "queue"
+        if not reason:
+            return "layered"
+        return "queue" if windowed.why_not(net, duration) else "windowed"
     if engine == "layered" and reason:
         raise UnsupportedNetwork(f"simulate: engine: 'layered' cannot run this: {reason}")
     return engine
@@ -189,11 +196,12 @@ class _Run:
         self.net, self.t_start, self.t_stop = net, t_start, t_stop
         self.keep, self.record_v = keep, record_v
         self.max_events, self.provenance = max_events, provenance
+        self.on = {"queue": self._each(self._queue), "windowed": self._each(self._windowed)}
+        self.on["layered"] = self._layered
 
-    def queue(
-        self, work: list[tuple[dict[str, SpikeTrain], Currents]], interrupted: Callable[[], bool]
-    ) -> list[Result]:
-        return [self._queue(trains, steps, interrupted) for trains, steps in work]
+    @staticmethod
+    def _each(one: Callable[..., Result]) -> Callable[[Work, Callable[[], bool]], list[Result]]:
+        return lambda work, interrupted: [one(*sample, interrupted) for sample in work]
 
     def _queue(
         self, trains: dict[str, SpikeTrain], steps: Currents, interrupted: Callable[[], bool]
@@ -221,9 +229,47 @@ class _Run:
             provenance=self.provenance,
         )
 
-    def layered(
-        self, work: list[tuple[dict[str, SpikeTrain], Currents]], interrupted: Callable[[], bool]
-    ) -> list[Result]:
+    def _windowed(
+        self, trains: dict[str, SpikeTrain], steps: Currents, interrupted: Callable[[], bool]
+    ) -> Result:
+        began = time.perf_counter()
+        needed = self._needed()
+        run = windowed.WindowedRun(
+            self.net, trains, steps, self.t_start, self.t_stop, log=bool(needed)
+        )
+        complete = run.run(self.max_events, interrupted)
+        if complete is None:
+            return self._queue(trains, steps, interrupted)
+        spikes = run.spikes() if needed else {}
+        return Result(
+            network=self.net,
+            spikes={name: train for name, train in spikes.items() if name in self.keep},
+            counts=run.counts(),
+            t_start=self.t_start,
+            t_stop=self.t_stop,
+            t_reached=run.t_reached,
+            v=self._replayed(spikes, steps, run.t_reached),
+            complete=complete,
+            stop_reason=run.stop_reason,
+            n_events=run.n_events,
+            engine="windowed",
+            wall_s=time.perf_counter() - began,
+            provenance=self.provenance,
+        )
+
+    def _replayed(
+        self, spikes: Mapping[str, SpikeTrain], steps: Currents, t_reached: float
+    ) -> dict[str, Trace]:
+        """Potentials that were asked for, from the spikes of all their sources."""
+        none = np.zeros((0, 3))
+        return {
+            name: replay(
+                self.net, name, neurons, spikes, steps.get(name, none), self.t_start, t_reached
+            )
+            for name, neurons in self.record_v.items()
+        }
+
+    def _layered(self, work: Work, interrupted: Callable[[], bool]) -> list[Result]:
         began = time.perf_counter()
         outcome = layered.run(
             self.net,
@@ -242,23 +288,11 @@ class _Run:
                 # such a run in time and keeps what it has.
                 results.append(self._queue(trains, steps, interrupted))
                 continue
-            traces = {
-                name: replay(
-                    self.net,
-                    name,
-                    neurons,
-                    sample.spikes,
-                    steps.get(name, np.zeros((0, 3))),
-                    self.t_start,
-                    self.t_stop,
-                )
-                for name, neurons in self.record_v.items()
-            }
             results.append(
                 Result(
                     network=self.net,
                     counts=sample.counts,
-                    v=traces,
+                    v=self._replayed(sample.spikes, steps, self.t_stop),
                     spikes={k: v for k, v in sample.spikes.items() if k in self.keep},
                     t_start=self.t_start,
                     t_stop=self.t_stop,

@@ -17,33 +17,8 @@ import eventsim as es
 
 FOLDER = Path(__file__).parent / "cases"
 
-#: Cases whose synapses are deltas or pulses, or that have none, and whose neurons do not adapt.
-LIF = (
-    "bias_regular",
-    "equality_and_edges",
-    "pulse_graze",
-    "pulse_refractory",
-    "pulse_two_layer",
-    "random100_delta",
-    "refractory_edge_delta",
-    "simultaneous_delta",
-    "step_boxes_nir",
-    "subtract_once",
-    "subtract_repeat",
-    "zero_delay_chain_delta",
-)
-#: Cases of neurons with exponential synapses or adaptation.
-OTHER = (
-    "ahp_exp",
-    "alif_exp",
-    "conv_small",
-    "graze_exp",
-    "ring_exp_delays",
-    "tau_equal",
-    "tau_near_1e-06",
-    "tau_ratio_2",
-    "two_receptors_poisson",
-)
+#: Names of all cases.
+NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 PARAMETERS = {
     "tau_mem": "tau_mem",
@@ -54,6 +29,10 @@ PARAMETERS = {
     "r_mem": "r",
     "i_bias": "i_bias",
     "v_init": "v_init",
+    "adapt_beta": "adapt_beta",
+    "tau_adapt": "tau_adapt",
+    "ahp_jump": "ahp_jump",
+    "tau_ahp": "tau_ahp",
 }
 
 
@@ -105,17 +84,16 @@ def load(name: str) -> Case:
     copies, spikes = _input_spikes(case["input_spikes"])
     n_inputs = 1 + max((row[0] for row in case["input_synapses"]), default=0)
     n_inputs = max([n_inputs, *(1 + i for _, i in case["input_spikes"])])
-    links: dict[tuple[str, str, float], list[tuple[int, int, float, float]]] = {}
+    links: dict[tuple[str, str, float, int | None], list[tuple[int, int, float, float]]] = {}
     for row in case["input_synapses"]:
         target, post = place[row[1]]
-        spread = row[5] if len(row) > 5 else 0.0
         for copy in range(copies):
             synapse = (row[0] * copies + copy, post, row[2], row[3])
-            links.setdefault(("in", target, spread), []).append(synapse)
+            links.setdefault(("in", target, *_kind(case, row)), []).append(synapse)
     for row in case["synapses"]:
         (source, pre), (target, post) = place[row[0]], place[row[1]]
-        spread = row[5] if len(row) > 5 else 0.0
-        links.setdefault((source, target, spread), []).append((pre, post, row[2], row[3]))
+        synapse = (pre, post, row[2], row[3])
+        links.setdefault((source, target, *_kind(case, row)), []).append(synapse)
 
     net = es.Network(
         [
@@ -123,8 +101,8 @@ def load(name: str) -> Case:
             *(_population(case, f"depth{d}", members) for d, members in enumerate(groups)),
         ],
         [
-            es.Sparse(source, target, *zip(*rows, strict=True), spread=spread)
-            for (source, target, spread), rows in links.items()
+            es.Sparse(source, target, *zip(*rows, strict=True), spread=spread, receptor=receptor)
+            for (source, target, spread, receptor), rows in links.items()
         ],
     )
     currents: dict[str, list[tuple[float, int, float]]] = {}
@@ -143,6 +121,17 @@ def load(name: str) -> Case:
         expected=expected,
         potentials=[(t, k, Decimal(v), Decimal(tol)) for t, k, v, tol in case["expected_v"]],
     )
+
+
+def _kind(case: dict[str, Any], row: list[Any]) -> tuple[float, int | None]:
+    """Spread and receptor of a synapse."""
+    spread = row[5] if len(row) > 5 else 0.0
+    exponential = _has_receptors(case) and spread == 0.0 and row[4] >= 0
+    return spread, row[4] if exponential else None
+
+
+def _has_receptors(case: dict[str, Any]) -> bool:
+    return "tau_syn" in case["neurons"] and case["neurons"].get("synapse") != "delta"
 
 
 def _depths(n: int, synapses: list[list[float]]) -> list[int]:
@@ -166,12 +155,18 @@ def _input_spikes(rows: list[list[float]]) -> tuple[int, list[tuple[float, int]]
 
 
 def _population(case: dict[str, Any], name: str, members: list[int]) -> es.Population:
-    parameters: dict[str, Any] = {}
-    for theirs, ours in PARAMETERS.items():
-        if theirs in case["neurons"]:
-            value = case["neurons"][theirs]
-            many = isinstance(value, list)
-            parameters[ours] = [float(value[k]) for k in members] if many else float(value)
+    def of_members(value: Any) -> Any:
+        many = isinstance(value, list)
+        return [float(value[k]) for k in members] if many else float(value)
+
+    neurons = case["neurons"]
+    parameters: dict[str, Any] = {
+        ours: of_members(neurons[theirs])
+        for theirs, ours in PARAMETERS.items()
+        if theirs in neurons
+    }
+    if _has_receptors(case):
+        parameters["tau_syn"] = [of_members(tau) for tau in neurons["tau_syn"]]
     if case.get("reset") == "subtract":
         parameters["reset"] = "subtract"
         parameters["multi_spike"] = case["subtract_rule"] == "repeat"

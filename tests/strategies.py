@@ -7,7 +7,7 @@ in quarters), where arrivals coincide and sums meet thresholds exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 import eventsim as es
 
 INF = float("inf")
+
+#: Time constants of receptors in those of the membrane: equal, nearly equal, apart, far apart.
+RATIOS = (1.0, 1.0 + 1e-9, 1.0 - 1e-6, 0.5, 2.0, 0.25, 0.1, 1e-3, 1e3)
 
 
 @dataclass
@@ -52,6 +55,8 @@ class _Maker:
     grid: bool
     pulses: bool
     delays: bool
+    receptors: bool
+    adaptation: bool
 
     def weights(self, shape: Any, fan_in: float) -> np.ndarray:
         w = self.rng.uniform(-0.5, 1.0, shape) * 2.5 / max(1.0, fan_in) ** 0.5
@@ -79,6 +84,49 @@ class _Maker:
         if not self.pulses or self.rng.random() < 0.4:
             return 0.0
         return float(self.rng.choice([0.5, 1.0, 2.5]) if self.grid else self.rng.uniform(0.1, 3))
+
+    def tau_syn(self, tau_mem: Any, n: int) -> list[Any]:
+        """One to three receptors, each a number or an array."""
+        taus = []
+        for _ in range(self.rng.integers(1, 4)):
+            base = np.where(np.isinf(tau_mem), 2.0, tau_mem)
+            tau = base * self.rng.choice(RATIOS)
+            if not self.grid and self.rng.random() < 0.3:
+                tau = self.rng.uniform(0.2, 4.0, n)
+            taus.append(float(tau) if np.ndim(tau) == 0 else tau)
+        return taus
+
+    def leftovers(self) -> dict[str, Any]:
+        """What spikes leave behind: an adaptive threshold, a current, or both."""
+        rng, parameters, kind = self.rng, {}, self.rng.integers(3)
+        if kind != 0:
+            parameters["adapt_beta"] = float(rng.choice([-0.05, 0.0625, 0.25, 0.5]))
+            # A threshold that drops for long runs away.
+            slow = [2.0, 10.0, 1e3] if parameters["adapt_beta"] > 0.0 else []
+            parameters["tau_adapt"] = float(rng.choice([0.5, *slow]))
+        if kind != 1:
+            parameters["ahp_jump"] = float(rng.choice([-0.0625, 0.125, 0.5, 1.0]))
+            parameters["tau_ahp"] = float(rng.choice([0.01, 0.5, 2.0, 5.0, 10.0]))
+        return parameters
+
+    def aimed(self, link: Any, target: Any) -> Any:
+        """The projection as it is, or at a receptor, with weights that still make spikes."""
+        receptors = getattr(target, "n_receptors", 0)
+        if not receptors or self.rng.random() < 0.3:
+            return link
+        k = int(self.rng.integers(receptors))
+        tau_mem, tau = target.array("tau_mem"), target.receptor_times[k]
+        # Roughly the largest potential that a current of 1 leaves: it grows up to tau_mem.
+        share = np.where(np.isinf(tau_mem), np.minimum(tau, 4.0), tau / (tau + tau_mem))
+        peak = target.array("r") * share
+        if isinstance(link, es.Sparse):
+            peak = peak[link.post]
+        elif not isinstance(link, es.Dense):
+            peak = peak.mean()
+        weight = link.weight / peak
+        if np.ndim(weight) == 0:
+            weight = float(weight)
+        return replace(link, weight=weight, spread=0.0, receptor=k)
 
 
 def _flat(draw: Any, make: _Maker, source: Any, target: Any, *, recurrent: bool = False) -> Any:
@@ -187,24 +235,38 @@ def _population(
         parameters["multi_spike"] = draw(st.booleans(), label="multi_spike")
     parameters["fires_at_equality"] = draw(st.booleans(), label="fires_at_equality")
     if rng.random() < 0.3:
-        parameters["v_init"] = rng.choice([-0.5, 0.25, 1.0, 1.75], n)
+        near = 1.0 if make.grid else 0.9
+        parameters["v_init"] = rng.choice([-0.5, 0.25, near, 1.75], n)
+    if make.receptors and rng.random() < 0.8:
+        parameters["tau_syn"] = make.tau_syn(tau, n)
+    if make.adaptation and rng.random() < 0.7:
+        parameters |= make.leftovers()
     return es.Population(name, shape, **parameters)
 
 
 @st.composite
 def problems(
-    draw: Any, *, feed_forward: bool = False, delta_only: bool = False, delays: bool = True
+    draw: Any,
+    *,
+    feed_forward: bool = False,
+    delta_only: bool = False,
+    delays: bool = True,
+    exponentials: bool = True,
+    adaptation: bool = True,
 ) -> Problem:
     """Networks with inputs and currents.
 
     ``feed_forward`` leaves out recurrence, ``delays=False`` all delays (which leaves no
-    recurrence either), ``delta_only`` pulses, biases and currents.
+    recurrence either), ``exponentials=False`` receptors, ``adaptation=False`` adaptive
+    thresholds and currents, and ``delta_only`` these two, pulses, biases and currents.
     """
     make = _Maker(
         rng=np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed")),
         grid=draw(st.booleans(), label="grid"),
         pulses=not delta_only and draw(st.integers(0, 3), label="pulses") > 0,
         delays=delays,
+        receptors=exponentials and not delta_only and draw(st.booleans(), label="receptors"),
+        adaptation=adaptation and not delta_only and draw(st.booleans(), label="adaptation"),
     )
     driven = not delta_only and draw(st.booleans(), label="bias")
     t_stop = 8.0
@@ -226,16 +288,19 @@ def problems(
             links.append(link)
             continue
         target = _population(draw, make, name, shape, driven=driven)
-        links.append(link if link is not None else _flat(draw, make, source, target))
+        link = link if link is not None else _flat(draw, make, source, target)
+        links.append(make.aimed(link, target))
         for _ in range(draw(st.integers(0, 2), label="more projections")):
-            links.append(_flat(draw, make, draw(st.sampled_from(populations)), target))
+            link = _flat(draw, make, draw(st.sampled_from(populations)), target)
+            links.append(make.aimed(link, target))
         populations.append(target)
     neurons = [p for p in populations if isinstance(p, es.Population)]
     if neurons and delays and not feed_forward:
         sources = populations[-3:]
         for _ in range(draw(st.integers(0, 2), label="recurrent projections")):
             source, target = draw(st.sampled_from(sources)), draw(st.sampled_from(neurons))
-            links.append(_flat(draw, make, source, target, recurrent=True))
+            link = _flat(draw, make, source, target, recurrent=True)
+            links.append(make.aimed(link, target))
     if draw(st.booleans(), label="other order of declaration"):
         make.rng.shuffle(populations)
         make.rng.shuffle(links)

@@ -15,6 +15,7 @@ import eventsim as es
 from eventsim.engine.layered import why_not
 from eventsim.errors import IncompleteRunWarning, InvalidValue
 from tests import naive
+from tests.engines import engines
 from tests.strategies import Problem, problems
 
 #: A decision nearer than so many rounding errors may fall either way; such a draw is thrown away.
@@ -50,10 +51,6 @@ def run(problem: Problem, engine: str = "queue", **options):
     )
 
 
-def engines(net: es.Network) -> list[str]:
-    return ["queue"] if why_not(net) else ["queue", "layered"]
-
-
 def assert_agrees(problem: Problem, expected: naive.NaiveResult, result: es.Result) -> None:
     """Same spikes of each neuron, same times within their errors."""
     assert result.complete
@@ -81,8 +78,10 @@ def assert_same_bits(a: es.Result, b: es.Result, names=None) -> None:
 
 
 @given(problems())
-def test_queue_agrees_with_naive(problem):
-    assert_agrees(problem, reference(problem), run(problem))
+def test_engines_agree_with_naive(problem):
+    expected = reference(problem)
+    for engine in engines(problem.net):
+        assert_agrees(problem, expected, run(problem, engine))
 
 
 @given(problems(feed_forward=True, delays=False))
@@ -105,10 +104,9 @@ def test_delta_only_spikes_are_copies_of_arrivals(problem):
 
 @given(problems(feed_forward=True, delays=False))
 def test_auto_takes_layered_where_it_can(problem):
-    names = {"queue": 0, "layered": 1}
     reason = why_not(problem.net)
     result = run(problem, "auto")
-    assert names[result.engine] == (reason is None)
+    assert result.engine == ("layered" if reason is None else "windowed")
     if reason is not None:
         with pytest.raises(es.errors.UnsupportedNetwork, match="layered"):
             run(problem, "layered")

@@ -2,7 +2,9 @@
 
 Units of all populations share one global numbering, in the order of declaration. Potentials are
 kept relative to ``v_leak``. Everything about a unit lies in one record, so that an event touches
-few cache lines and kernels take few arguments. Weights of all projections lie in one float64
+few cache lines and kernels take few arguments; what decays with a time constant of its own lies
+in the unit's modes (:mod:`eventsim.dynamics.exponentials`): its receptors in order, then what its
+spikes leave behind. Weights of all projections lie in one float64
 array; float32 weights are widened, which is exact.
 """
 
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.convolution import Conv2d, image_shape
+from eventsim.dynamics.exponentials import MODE, highest_response
 from eventsim.dynamics.lif import drive_scale
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
@@ -29,6 +32,10 @@ Records = NDArray[np.void]
 INPUT, NEURONS, RELAY = 0, 1, 2
 DENSE, ROWS, CONV = 0, 1, 2
 FIRST_SPIKE, EVERY_SPIKE, LEADER = 0, 1, 2
+
+#: What the time of a unit's own next event is: a bound before which nothing happens, and at which
+#: one has to look again; a time at which it has to be tested; the time of a crossing.
+BOUND, TEST, CROSSING = 0, 1, 2
 
 #: A unit: parameters, then state.
 UNIT = np.dtype(
@@ -53,11 +60,15 @@ UNIT = np.dtype(
         ("count", np.int64),  # spikes so far
         ("best", np.int64),  # of a Relay with the rule "leader": most spikes of one source
         ("where", np.int64),  # position in the heap of own events, -1 outside
+        ("mode_at", np.int64),  # first of its modes
+        ("n_modes", np.int64),
         ("population", np.int32),
+        ("own", np.int8),  # what `next_time` is
         ("subtract", np.bool_),
         ("multi", np.bool_),
         ("inclusive", np.bool_),
         ("traced", np.bool_),
+        ("alone", np.bool_),  # nothing reached it in the instant `mark`
     ]
 )
 
@@ -99,6 +110,7 @@ LINK = np.dtype(
         ("source", np.int64),
         ("target", np.int64),
         ("spread", np.float64),
+        ("receptor", np.int64),  # of the target; -1: delta or pulse
         ("delay", np.float64),  # uniform delay; NaN where each synapse has its own
         ("weight_at", np.int64),  # where the projection's part of each table begins
         ("row_at", np.int64),
@@ -126,6 +138,7 @@ class CompiledNetwork(NamedTuple):
     """The parts together."""
 
     units: Records
+    modes: Records
     populations: Records
     links: Records
     tables: Tables
@@ -170,6 +183,39 @@ def _units(net: Network) -> Records:
         mine["multi"] = p.multi_spike
         mine["inclusive"] = p.fires_at_equality
     return units
+
+
+def _modes(net: Network, units: Records) -> Records:
+    """The modes of all units, which learn where theirs begin."""
+    parts = [np.zeros(0, dtype=MODE)]
+    offset = begin = 0
+    for p in net.populations:
+        mine = units[offset : offset + p.n]
+        offset += p.n
+        if not isinstance(p, Population):
+            continue
+        count = p.n_receptors + bool(np.any(p.ahp_jump)) + bool(np.any(p.adapt_beta))
+        rows = np.zeros((p.n, count), dtype=MODE)
+        rows["tau"][:, : p.n_receptors] = p.receptor_times.T
+        rows["gain"][:, : p.n_receptors] = mine["gain"][:, None]
+        k = p.n_receptors
+        if np.any(p.ahp_jump):
+            rows["tau"][:, k], rows["jump"][:, k] = p.array("tau_ahp"), p.array("ahp_jump")
+            rows["gain"][:, k] = -mine["gain"]
+            k += 1
+        if np.any(p.adapt_beta):
+            rows["tau"][:, k], rows["lift"][:, k] = p.array("tau_adapt"), p.array("adapt_beta")
+            rows["jump"][:, k] = 1.0
+        tau = mine["tau"][:, None]
+        with np.errstate(invalid="ignore"):
+            apart = (rows["tau"] - tau) / (tau * rows["tau"])
+        rows["gap"] = np.where(np.isinf(tau), -1.0 / rows["tau"], apart)
+        rows["peak"] = highest_response(np.broadcast_to(tau, rows.shape), rows["tau"])
+        mine["mode_at"] = begin + count * np.arange(p.n)
+        mine["n_modes"] = count
+        begin += rows.size
+        parts.append(rows.reshape(-1))
+    return np.concatenate(parts)
 
 
 def _populations(net: Network) -> tuple[Records, NDArray[np.int64]]:
@@ -219,6 +265,8 @@ def _links(
         row["first_unit"] = first_units[row["target"]]
         row["n_post"] = net[link.target].n
         row["spread"] = getattr(link, "spread", 0.0)
+        receptor = getattr(link, "receptor", None)
+        row["receptor"] = -1 if receptor is None else receptor
         row["delay"] = link.delay if uniform else np.nan  # type: ignore[attr-defined]
         for field, parts in (
             ("weight_at", weights),
@@ -264,4 +312,7 @@ def compile_network(net: Network) -> CompiledNetwork:
     links, tables = _links(net, populations["offset"])
     names = [p.name for p in net.populations]
     order = np.array([names.index(name) for name in net.order], dtype=np.int64)
-    return CompiledNetwork(_units(net), populations, links, Tables(*tables, out, order))
+    units = _units(net)
+    return CompiledNetwork(
+        units, _modes(net, units), populations, links, Tables(*tables, out, order)
+    )

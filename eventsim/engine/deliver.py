@@ -6,15 +6,16 @@ import numpy as np
 
 from eventsim.engine.compiled import CONV, DENSE, ROWS
 from eventsim.engine.heap import fill, pending_push
-from eventsim.engine.neurons import move_to, receive
+from eventsim.engine.modal import move_to, receive
+from eventsim.engine.reach import conv_targets
 from eventsim.engine.state import EVENTS, INSTANT, N_ARRIVALS, N_LOG, N_PENDING, WORK
 from eventsim.jit import inner
 
-__all__ = ["count", "deliver", "emit", "sort_arrivals", "touch"]
+__all__ = ["deliver", "emit", "sort_arrivals", "touch"]
 
 
 @inner
-def count(control, entry, synapses):
+def _count(control, entry, synapses):
     """Count work; the end of a pulse is work, but no new arrival."""
     control[WORK] += synapses * entry.times
     if entry.kind == 0:
@@ -22,54 +23,51 @@ def count(control, entry, synapses):
 
 
 @inner
-def touch(units, unit, now, instant, touched, n_touched):
+def touch(units, modes, unit, now, instant, touched, n_touched):
     """Bring a neuron to ``now``; the first time in an instant puts it on the list to test."""
     u = units[unit]
     if u.mark == instant:
         return n_touched
     u.mark = instant
     u.acc = 0.0
-    move_to(u, now)
+    u.alone = True
+    move_to(u, modes, now)
     touched[n_touched] = unit
     return n_touched + 1
 
 
 @inner
-def _deliver_conv(units, link, weights, entry, now, instant, touched, n_touched):
-    """Walk the targets of one pixel's spike, computed from the kernel; returns their number too."""
-    channel = entry.source // (link.in_y * link.in_x)
-    v = (entry.source // link.in_x) % link.in_y
-    h = entry.source % link.in_x
-    per_in, per_out = link.in_c // link.groups, link.out_c // link.groups
-    group, inner = channel // per_in, channel % per_in
-    reached = 0
-    for a in range(link.k_y):
-        y = v + link.p_y - a * link.d_y
-        if y < 0 or y % link.s_y or y // link.s_y >= link.out_y:
-            continue
-        for b in range(link.k_x):
-            x = h + link.p_x - b * link.d_x
-            if x < 0 or x % link.s_x or x // link.s_x >= link.out_x:
-                continue
-            place = (y // link.s_y) * link.out_x + x // link.s_x
-            tap = link.weight_at + ((a * link.k_x + b) * per_in + inner) * link.out_c
-            for o in range(group * per_out, (group + 1) * per_out):
-                unit = link.first_unit + o * link.out_y * link.out_x + place
-                n_touched = touch(units, unit, now, instant, touched, n_touched)
-                receive(units[unit], weights[tap + o], link.spread, entry.kind, entry.times)
-                reached += 1
-    return n_touched, reached
+def _deliver_conv(units, modes, link, weights, entry, now, instant, reach, touched, n_touched):
+    """Reach the targets of one pixel's spike; returns their number too."""
+    per_out = link.out_c // link.groups
+    n = conv_targets(link, entry.source, reach[0], reach[1])
+    for i in range(n):
+        pixel, group = reach[0, i] // link.groups, reach[0, i] % link.groups
+        unit = link.first_unit + group * per_out * link.out_y * link.out_x + pixel
+        for k in range(per_out):
+            n_touched = touch(units, modes, unit, now, instant, touched, n_touched)
+            receive(
+                units[unit],
+                modes,
+                weights[link.weight_at + reach[1, i] + k],
+                link.spread,
+                link.receptor,
+                entry.kind,
+                entry.times,
+            )
+            unit += link.out_y * link.out_x
+    return n_touched, n * per_out
 
 
 @inner
-def deliver(units, link, tables, pending, control, entry, now, touched, n_touched):
+def deliver(units, modes, link, tables, pending, control, entry, now, reach, touched, n_touched):
     """Apply one row, or the part of it that arrives now; schedule its rest and its end."""
     instant = control[INSTANT]
     if link.kind == CONV:
         n_touched, reached = _deliver_conv(
-            units, link, tables.weight, entry, now, instant, touched, n_touched
+            units, modes, link, tables.weight, entry, now, instant, reach, touched, n_touched
         )
-        count(control, entry, reached)
+        _count(control, entry, reached)
     else:
         k, stop = 0, link.n_post
         weight_at, own_delays = link.weight_at, False
@@ -87,10 +85,18 @@ def deliver(units, link, tables, pending, control, entry, now, touched, n_touche
             unit = link.first_unit + k
             if link.kind == ROWS:
                 unit = link.first_unit + tables.post[link.post_at + k]
-            n_touched = touch(units, unit, now, instant, touched, n_touched)
-            receive(units[unit], tables.weight[weight_at + k], link.spread, entry.kind, entry.times)
+            n_touched = touch(units, modes, unit, now, instant, touched, n_touched)
+            receive(
+                units[unit],
+                modes,
+                tables.weight[weight_at + k],
+                link.spread,
+                link.receptor,
+                entry.kind,
+                entry.times,
+            )
             k += 1
-        count(control, entry, k - begin)
+        _count(control, entry, k - begin)
         if k < stop and entry.kind == 0:
             pending_push(
                 pending,

@@ -17,7 +17,7 @@ import numpy as np
 from eventsim.dynamics.lif import coefficients
 from eventsim.engine.lanes import DELTA, END, PULSE, follow, test_lane
 from eventsim.engine.neurons import move_to
-from eventsim.jit import inner, njit
+from eventsim.jit import inner, maker, njit
 
 __all__ = ["BLOCK", "INSTANT", "instants", "run_dense"]
 
@@ -114,7 +114,7 @@ def _wait(lanes, waiting, n_waiting, lane):
     waiting[k] = lane
 
 
-@inner
+@maker
 def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample, out, n_out, limit):
     """One block, one sample, arrivals only: nothing happens between instants."""
     waiting = np.empty(BLOCK + 1, np.int64)  # refractory lanes by the end of their period
@@ -197,7 +197,7 @@ def _refresh(pulse, weights, ops, first, last, spread, now):
                 pulse[j] += weights[row, j]
 
 
-@inner
+@maker
 def _driven(
     lanes,
     theta,

@@ -11,6 +11,15 @@ from eventsim import checks
 from eventsim.engine.compiled import compile_network
 from eventsim.engine.neurons import MAX_REPEATS
 from eventsim.engine.queue import GROW, PAUSED, REACHED, run, start
+from eventsim.engine.replay import trace_of
+from eventsim.engine.rows import (
+    MAX_SPIKES,
+    counts_of,
+    current_rows,
+    feed_rows,
+    most_active,
+    spikes_of,
+)
 from eventsim.engine.state import (
     BLAMED,
     EVENTS,
@@ -18,7 +27,6 @@ from eventsim.engine.state import (
     FEED,
     N_LOG,
     N_TRACE,
-    STEP,
     STEPPED,
     WORK,
     State,
@@ -31,28 +39,10 @@ from eventsim.populations import Population
 from eventsim.recording import SpikeTrain
 from eventsim.trace import Trace
 
-__all__ = ["QueueRun", "current_rows"]
+__all__ = ["QueueRun"]
 
 #: Work between two returns to Python: some milliseconds, so that Ctrl-C is answered at once.
 WORK_PER_CALL = 200_000
-
-#: A record of more spikes would fill the memory; counting them takes none.
-MAX_SPIKES = 100_000_000
-
-
-def current_rows(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> NDArray[np.void]:
-    """Steps of all populations as records (time, global unit, value) by (time, unit)."""
-    offset = compile_network(net).populations["offset"]
-    names = [p.name for p in net.populations]
-    rows = np.zeros(sum(len(steps) for steps in currents.values()), dtype=STEP)
-    begin = 0
-    for name, steps in currents.items():
-        part = rows[begin : begin + len(steps)]
-        part["time"], part["value"] = steps[:, 0], steps[:, 2]
-        part["unit"] = steps[:, 1].astype(np.int64) + offset[names.index(name)]
-        begin += len(steps)
-    return np.sort(rows, order=("time", "unit"))
-
 
 #: State, input spikes and steps that wait, time reached, reason to stop.
 Snapshot = tuple[State, NDArray[np.void], NDArray[np.void], float, str]
@@ -90,14 +80,9 @@ class QueueRun:
 
     def feed(self, inputs: Mapping[str, SpikeTrain]) -> None:
         """Add input spikes to those that still wait."""
-        names = [p.name for p in self.net.populations]
-        parts = [self._feed[self._state.control[FED] :]]
-        for name, train in inputs.items():
-            part = np.zeros(len(train), dtype=FEED)
-            part["time"] = train.times
-            part["unit"] = train.senders + self._offset[names.index(name)]
-            parts.append(part)
-        feed = np.sort(np.concatenate(parts), order=("time", "unit"))
+        waiting = self._feed[self._state.control[FED] :]
+        both = np.concatenate([waiting, feed_rows(self.net, inputs)])
+        feed = np.sort(both, order=("time", "unit"))
         self._refuse_twice(feed, "inputs", "each spike once")
         self._feed = feed
         self._state.control[FED] = 0
@@ -156,10 +141,7 @@ class QueueRun:
         return False
 
     def _blame(self, reason: str) -> str:
-        totals = {name: int(c.sum()) for name, c in self.counts().items()}
-        own = [name for name in totals if name not in self.net.inputs]
-        name = max(own or totals, key=totals.__getitem__)
-        return f"{reason}; population {name!r} spiked most, {totals[name]:,} times"
+        return f"{reason}; {most_active(self.net, self.counts())}"
 
     def _stuck(self) -> str:
         name, unit = self._place(int(self._state.control[BLAMED]))
@@ -175,40 +157,30 @@ class QueueRun:
 
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Spikes of each unit so far."""
-        return {
-            p.name: self._state.units["count"][self._offset[k] : self._offset[k + 1]].copy()
-            for k, p in enumerate(self.net.populations)
-        }
+        return counts_of(self.net, self._state.units)
 
     def spikes(self) -> dict[str, SpikeTrain]:
         """Recorded spikes so far, by population, sorted by (time, sender)."""
-        log = self._state.log[: self._state.control[N_LOG]]
-        log = np.repeat(log, log["times"])
-        population = np.searchsorted(self._offset, log["unit"], side="right") - 1
-        trains = {}
-        for k, p in enumerate(self.net.populations):
-            mine = log[population == k]
-            order = np.lexsort((mine["unit"], mine["time"]))
-            trains[p.name] = SpikeTrain.trusted(
-                mine["time"][order], mine["unit"][order] - self._offset[k]
-            )
-        return trains
+        return spikes_of(self.net, self._state.log[: self._state.control[N_LOG]])
 
     def traces(self) -> dict[str, Trace]:
         """Traces of the neurons of ``record_v``."""
         rows = self._state.trace[: self._state.control[N_TRACE]]
         columns = np.column_stack([rows[f] for f in ("time", "x", "drive", "ref_until")])
+        modes = self._state.trace_modes[: self._state.control[N_TRACE]]
         names = [p.name for p in self.net.populations]
         traces = {}
         for name, neurons in self._record_v.items():
-            population, offset = self.net[name], self._offset[names.index(name)]
+            population, offset = self.net[name], int(self._offset[names.index(name)])
             assert isinstance(population, Population)
-            traces[name] = Trace(
+            count = int(self._arrays.units["n_modes"][offset])
+            knots = np.hstack([columns, modes[:, :count]])
+            traces[name] = trace_of(
+                self._arrays,
+                population,
+                offset,
                 neurons,
-                [columns[rows["unit"] == offset + i] for i in neurons],
-                population.array("tau_mem")[neurons],
-                population.array("v_leak")[neurons],
-                population.array("v_threshold")[neurons],
+                [knots[rows["unit"] == offset + i] for i in neurons],
                 self.t_start,
                 self.t_reached,
             )

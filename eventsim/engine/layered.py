@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from eventsim.convolution import Conv2d
 from eventsim.engine.compiled import LINK, compile_network
 from eventsim.engine.dense import BLOCK, instants, run_dense
-from eventsim.engine.driver import current_rows
 from eventsim.engine.lanes import DELTA, END, FULL, OP, PULSE, SPIKE, STEP_OP, merge
 from eventsim.engine.patches import Lanes, run_patches
 from eventsim.engine.pool import pool_spikes
+from eventsim.engine.rows import current_rows
 from eventsim.engine.state import STEP
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
@@ -54,6 +54,8 @@ def why_not(net: Network) -> str | None:
             continue
         if p.reset == "subtract" and not p.multi_spike:
             return f"population {p.name!r} resets by subtraction without multi_spike"
+        if p.n_receptors or p.adapts:
+            return f"population {p.name!r} has receptors or adapts"
         if np.unique(p.array("tau_mem")).size > 1:
             return f"population {p.name!r} has more than one tau_mem"
     return None

@@ -1,8 +1,8 @@
-"""What happens to one neuron of the queue engine: advance, receive, test, reset, predict.
+"""What happens to one neuron whose drive is constant between events.
 
-A neuron's state is advanced only when something reaches it. All functions take the record of the
-unit (:data:`eventsim.engine.compiled.UNIT`); the mathematics is that of
-:mod:`eventsim.dynamics.lif`.
+Advance, receive a pulse, test, reset, predict. A neuron's state is advanced only when something
+reaches it. All functions take the record of the unit (:data:`eventsim.engine.compiled.UNIT`); the
+mathematics is that of :mod:`eventsim.dynamics.lif`. :mod:`eventsim.engine.modal` adds what decays.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from eventsim.dynamics.lif import advance, rises_above, time_to
+from eventsim.engine.compiled import CROSSING, TEST
 from eventsim.jit import inner
 
-__all__ = ["drive_of", "fires", "move_to", "next_event", "receive", "reset"]
+__all__ = ["MAX_REPEATS", "drive_of", "fires", "move_to", "next_event", "pulse", "reset"]
 
 #: More spikes of one neuron in one instant than this are taken for endless.
 MAX_REPEATS = 1_000_000
@@ -48,32 +49,31 @@ def _add_pulse(u, amount):
 
 
 @inner
-def receive(u, weight, spread, kind, times):
-    """A delta, the begin of a pulse, or (kind 1) its end; ``times`` of them."""
-    if spread == 0.0:
+def pulse(u, slope, ends, times):
+    """Pulses of so many volts per second begin, or end."""
+    if not ends:
         for _ in range(times):
-            u.acc += weight
-    elif kind == 0:
-        for _ in range(times):
-            _add_pulse(u, weight / spread)
+            _add_pulse(u, slope)
         u.active += times
-    else:
-        u.active -= times
-        if u.active == 0:
-            u.pulse = 0.0
-            u.pulse_low = 0.0
-        else:
-            for _ in range(times):
-                _add_pulse(u, -(weight / spread))
+        return
+    u.active -= times
+    if u.active == 0:
+        u.pulse = 0.0
+        u.pulse_low = 0.0
+        return
+    for _ in range(times):
+        _add_pulse(u, -slope)
 
 
 @inner
 def next_event(u, now):
     """Time of the neuron's own next event: a crossing, or a test at the end of refractoriness."""
     start = now
+    u.own = CROSSING
     if u.ref_until > now:
         start = u.ref_until
         if u.x >= u.theta:
+            u.own = TEST
             return start
     elif u.x >= u.theta:
         return np.inf

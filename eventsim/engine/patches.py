@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from eventsim.dynamics.lif import coefficients, decay_factor
 from eventsim.engine.lanes import DELTA, PULSE, STEP_OP, follow, test_lane
+from eventsim.engine.reach import conv_targets
 from eventsim.jit import inner, njit
 
 __all__ = ["GROUP", "Lanes", "run_patches"]
@@ -141,31 +142,6 @@ def _settle(g, group, units, theta, v, acc, pulse, current, now, layout, sample,
 
 
 @inner
-def _targets_conv(link, source, places, taps):
-    """Groups that a source unit reaches and where their runs of weights begin; their number."""
-    channel = source // (link.in_y * link.in_x)
-    row = (source // link.in_x) % link.in_y
-    column = source % link.in_x
-    per_in = link.in_c // link.groups
-    group, inner_channel = channel // per_in, channel % per_in
-    n = 0
-    for a in range(link.k_y):
-        y = row + link.p_y - a * link.d_y
-        if y < 0 or y % link.s_y or y // link.s_y >= link.out_y:
-            continue
-        for b in range(link.k_x):
-            x = column + link.p_x - b * link.d_x
-            if x < 0 or x % link.s_x or x // link.s_x >= link.out_x:
-                continue
-            pixel = (y // link.s_y) * link.out_x + x // link.s_x
-            places[n] = pixel * link.groups + group
-            tap = ((a * link.k_x + b) * per_in + inner_channel) * link.out_c
-            taps[n] = tap + group * (link.out_c // link.groups)
-            n += 1
-    return n
-
-
-@inner
 def _targets_row(indptr, post, row, places, taps):
     n = 0
     for k in range(indptr[row], indptr[row + 1]):
@@ -256,7 +232,7 @@ def run_patches(
                     places[0] = lane // size
                     n = 1
                 elif conv:
-                    n = _targets_conv(link, row, places, taps)
+                    n = conv_targets(link, row, places, taps)
                 else:
                     n = _targets_row(indptr, post, row, places, taps)
                 for m in range(n):

@@ -7,8 +7,8 @@ projections. Each sums what arrives, in network order and by ascending source, t
 neuron that was touched, once. Neurons that are not touched cost nothing: their state is advanced
 when it is needed.
 
-A neuron's own next event is exact: its potential is monotone until something arrives
-(:mod:`eventsim.dynamics.lif`), so one comparison tells whether it crosses, one logarithm when.
+A neuron's own next event is exact (:mod:`eventsim.dynamics`), or a proven bound, which is looked
+at again when it comes first in the heap; looking changes nothing of the neuron's state.
 
 The kernel returns to Python between instants, after a number of synaptic events, so that progress,
 budgets and Ctrl-C are handled there. All its state lies in arrays, so a run in pieces is the same
@@ -19,12 +19,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from eventsim.engine.compiled import EVERY_SPIKE, FIRST_SPIKE, LEADER, NEURONS, RELAY
-from eventsim.engine.deliver import count, deliver, emit, sort_arrivals, touch
+from eventsim.engine.compiled import BOUND, NEURONS, RELAY, TEST
+from eventsim.engine.deliver import deliver, emit, sort_arrivals, touch
 from eventsim.engine.heap import index_move, pending_pop
-from eventsim.engine.neurons import drive_of, fires, next_event, reset
+from eventsim.engine.modal import look_again, next_event, settle, threshold_of
+from eventsim.engine.neurons import drive_of
+from eventsim.engine.relay import visit_relay
 from eventsim.engine.state import (
     BLAMED,
+    EVENTS,
     FED,
     INSTANT,
     N_ARRIVALS,
@@ -52,85 +55,41 @@ _room = inner(room)
 
 
 @inner
-def _record(trace, control, u, unit, now):
-    entry = trace[control[N_TRACE]]
+def _record(state, u, unit, now):
+    control = state.control
+    entry = state.trace[control[N_TRACE]]
     entry.time = now
     entry.unit = unit
     entry.x = u.x
     entry.drive = drive_of(u)
     entry.ref_until = u.ref_until
+    for j in range(u.n_modes):
+        state.trace_modes[control[N_TRACE], j] = state.modes[u.mode_at + j].value
     control[N_TRACE] += 1
-
-
-@inner
-def _test(u, instant, now):
-    """Add what arrived and test once; number of spikes, -1 when endless."""
-    if u.ref_until > now:
-        return 0
-    if u.crossed == instant and u.x < u.theta:
-        u.x = u.theta
-    u.x += u.acc
-    if not fires(u, u.x):
-        return 0
-    times = reset(u, now)
-    return times if times > 0 else -1
-
-
-@inner
-def _visit_relay(net, state, population, now, n_order):
-    """Max pooling: decide for each window that was reached whether one spike passes."""
-    links, tables, units = net.links, net.tables, state.units
-    rule, heard_at = population.rule, population.heard_at
-    instant = state.control[INSTANT]
-    for i in range(n_order):
-        entry = state.arrivals[state.order[i]]
-        link = links[entry.link]
-        row = link.row_at + entry.source
-        state.heard[heard_at + entry.source] += entry.times
-        for k in range(tables.indptr[row], tables.indptr[row + 1]):
-            u = units[link.first_unit + tables.post[link.post_at + k]]
-            u.best = max(u.best, state.heard[heard_at + entry.source])
-    n_touched = 0
-    for i in range(n_order):
-        entry = state.arrivals[state.order[i]]
-        link = links[entry.link]
-        row = link.row_at + entry.source
-        count(state.control, entry, tables.indptr[row + 1] - tables.indptr[row])
-        for k in range(tables.indptr[row], tables.indptr[row + 1]):
-            unit = link.first_unit + tables.post[link.post_at + k]
-            u = units[unit]
-            passes = (
-                rule == EVERY_SPIKE
-                or (rule == FIRST_SPIKE and now >= u.ref_until)
-                or (rule == LEADER and state.heard[heard_at + entry.source] >= u.best)
-            )
-            if passes and u.mark != instant:
-                u.mark = instant
-                state.touched[n_touched] = unit
-                n_touched += 1
-    return n_touched
 
 
 @inner
 def _visit_neurons(net, state, population, now, n_due, steps, n_order):
     """Bring what is due, what is reached and what is stepped to ``now``; their number."""
-    units, control = state.units, state.control
+    units, modes, control = state.units, state.modes, state.control
     instant, n_touched = control[INSTANT], np.int64(0)
     for i in range(n_due):
         unit = state.due[i]
         if population.offset <= unit < population.stop:
-            n_touched = touch(units, unit, now, instant, state.touched, n_touched)
+            n_touched = touch(units, modes, unit, now, instant, state.touched, n_touched)
             units[unit].crossed = instant
     for i in range(n_order):
         entry = state.arrivals[state.order[i]]
         n_touched = deliver(
             units,
+            modes,
             net.links[entry.link],
             net.tables,
             state.pending,
             control,
             entry,
             now,
+            state.reach,
             state.touched,
             n_touched,
         )
@@ -139,8 +98,9 @@ def _visit_neurons(net, state, population, now, n_due, steps, n_order):
             break
         unit = steps[i].unit
         if population.offset <= unit < population.stop:
-            n_touched = touch(units, unit, now, instant, state.touched, n_touched)
+            n_touched = touch(units, modes, unit, now, instant, state.touched, n_touched)
             u = units[unit]
+            u.alone = False
             u.current = u.bias + u.gain * steps[i].value
     return n_touched
 
@@ -173,7 +133,21 @@ def _visit(net, state, which, now, n_due, steps):
     n_order = sort_arrivals(net.links, state.arrivals, control[N_ARRIVALS], state.order, which)
     relay = population.kind == RELAY
     if relay:
-        n_touched = _visit_relay(net, state, population, now, n_order)
+        n_touched, arrived = visit_relay(
+            net.links,
+            net.tables,
+            units,
+            state.heard,
+            population,
+            state.arrivals,
+            state.order,
+            n_order,
+            control[INSTANT],
+            now,
+            state.touched,
+        )
+        control[WORK] += arrived
+        control[EVENTS] += arrived
     else:
         n_touched = _visit_neurons(net, state, population, now, n_due, steps, n_order)
     _sort(state.touched, n_touched)
@@ -184,7 +158,7 @@ def _visit(net, state, which, now, n_due, steps):
         if relay:
             u.ref_until = now + population.window
         else:
-            times = _test(u, control[INSTANT], now)
+            times = settle(u, state.modes, now, u.crossed == control[INSTANT])
         if times < 0:
             control[BLAMED] = unit
             return
@@ -204,12 +178,12 @@ def _visit(net, state, which, now, n_due, steps):
             )
         if relay:
             continue
-        following = next_event(u, now)
+        following = next_event(u, state.modes, now)
         if times > 0 and following <= now:
             control[BLAMED] = unit
         control[N_INDEX] = index_move(state.heap, control[N_INDEX], units, unit, following)
         if u.traced:
-            _record(state.trace, control, u, unit, now)
+            _record(state, u, unit, now)
 
 
 @njit
@@ -220,27 +194,35 @@ def start(net, state, t_start):
         if net.populations[u.population].kind != NEURONS:
             continue
         first = t_start
-        if u.x < u.theta:
-            first = next_event(u, t_start)
+        if u.x < threshold_of(u, state.modes):
+            first = next_event(u, state.modes, t_start)
+        else:
+            u.own = TEST
         state.control[N_INDEX] = index_move(
             state.heap, state.control[N_INDEX], state.units, unit, first
         )
         if u.traced:
-            _record(state.trace, state.control, u, unit, t_start)
+            _record(state, u, unit, t_start)
 
 
 @inner
-def _next_time(state, feed, steps):
+def _next_time(state, feed, steps, t_stop):
     control = state.control
     now = np.inf
     if control[N_PENDING] > 0:
         now = state.pending[0].time
-    if control[N_INDEX] > 0:
-        now = min(now, state.units[state.heap[0]].next_time)
     if control[FED] < feed.size:
         now = min(now, feed[control[FED]].time)
     if control[STEPPED] < steps.size:
         now = min(now, steps[control[STEPPED]].time)
+    while control[N_INDEX] > 0:
+        unit = state.heap[0]
+        u = state.units[unit]
+        if u.own != BOUND or u.next_time > min(now, t_stop):
+            return min(now, u.next_time)
+        control[N_INDEX] = index_move(
+            state.heap, control[N_INDEX], state.units, unit, look_again(u, state.modes)
+        )
     return now
 
 
@@ -308,7 +290,7 @@ def run(net, state, feed, steps, t_stop, max_work):
     for population in net.populations:
         fan = max(fan, population.out_stop - population.out_first)
     while True:
-        now = _next_time(state, feed, steps)
+        now = _next_time(state, feed, steps, t_stop)
         if not now < t_stop:
             return REACHED
         if control[WORK] >= max_work:

@@ -1,8 +1,8 @@
 """Potentials of single neurons after a run, from the spikes that reached them.
 
-Once the spikes of all its sources are known a neuron can be run alone. That gives its exact
-potential without the queue engine, whatever engine found the spikes. The same functions advance it
-(:mod:`eventsim.engine.neurons`), in the order in which an engine would.
+Once the spikes of all its sources are known a neuron can be run alone
+(:mod:`eventsim.engine.alone`). That gives its exact potential without the queue engine, whatever
+engine found the spikes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.engine.compiled import compile_network
-from eventsim.engine.neurons import drive_of, fires, move_to, next_event, receive, reset
+from eventsim.engine.alone import ARRIVAL, STEP_KIND, next_instant, write_knot
+from eventsim.engine.compiled import TEST, CompiledNetwork, compile_network
+from eventsim.engine.modal import next_event, threshold_of
 from eventsim.jit import njit
 from eventsim.network import Network
 from eventsim.populations import Population
@@ -21,89 +22,52 @@ from eventsim.projections import Projection, Rows
 from eventsim.recording import SpikeTrain
 from eventsim.trace import Trace
 
-__all__ = ["replay"]
-
-_EVENT = np.dtype(
-    [
-        ("time", np.float64),
-        ("order", np.int64),
-        ("kind", np.int64),
-        ("weight", np.float64),
-        ("spread", np.float64),
-    ]
-)
-
-#: A step of a current among the events of a neuron; others are 0 arrival, 1 end of a pulse.
-_STEP = 2
+__all__ = ["replay", "trace_of"]
 
 
 @njit
-def _put(knots, n, u, now):
-    knots[n, 0] = now
-    knots[n, 1] = u.x
-    knots[n, 2] = drive_of(u)
-    knots[n, 3] = u.ref_until
-
-
-@njit
-def _follow(u, events, t_start, t_stop, knots):
-    """Knots of one neuron; their number, or -1 when ``knots`` is too short."""
-    n, i, now = np.int64(0), 0, t_start
-    _put(knots, n, u, t_start)
-    n += 1
-    own = t_start if u.x >= u.theta else next_event(u, now)
-    while True:
-        crossing = own
-        now = crossing
-        if i < events.size:
-            now = min(now, events[i].time)
-        if not now < t_stop:
-            return n
+def _run_alone(units, modes, links, arrivals, t_start, t_stop, knots):
+    """Knots of the one neuron in ``units`` and their number."""
+    u = units[0]
+    u.own, u.next_time = TEST, t_start
+    if u.x < threshold_of(u, modes):
+        u.next_time = next_event(u, modes, t_start)
+    i, n = np.int64(0 if arrivals.size else -1), 0
+    times = np.int64(0)
+    while times >= 0:
         if n == len(knots):
-            return -1
-        move_to(u, now)
-        u.acc = 0.0
-        while i < events.size and events[i].time == now:
-            event = events[i]
-            if event.kind == _STEP:
-                u.current = u.bias + u.gain * event.weight
-            else:
-                receive(u, event.weight, event.spread, event.kind, 1)
-            i += 1
-        if u.ref_until <= now:
-            if crossing == now and u.x < u.theta:
-                u.x = u.theta
-            u.x += u.acc
-            if fires(u, u.x):
-                reset(u, now)
-        own = next_event(u, now)
-        _put(knots, n, u, now)
+            longer = np.empty((2 * n, knots.shape[1]))
+            longer[:n] = knots
+            knots = longer
+        write_knot(knots, n, u, modes, u.t_last)
         n += 1
+        i, times = next_instant(u, modes, links, arrivals, i, t_stop)
+    return knots, n
 
 
-def _synapses(net: Network, name: str) -> list[tuple[Projection, Rows, NDArray[np.int64]]]:
-    """Each projection into a population with its rows and the source of each synapse."""
+def _synapses(net: Network, name: str) -> list[tuple[int, Projection, Rows, NDArray[np.int64]]]:
+    """Each projection into a population: index, itself, its rows, the source of each synapse."""
     found = []
-    for link in net.projections:
+    for index, link in enumerate(net.projections):
         if link.target == name:
             rows = link.rows(net[link.source].shape, net[name].shape)
             pre = np.repeat(np.arange(rows.indptr.size - 1), np.diff(rows.indptr))
-            found.append((link, rows, pre))
+            found.append((index, link, rows, pre))
     return found
 
 
 def _events(
-    synapses: list[tuple[Projection, Rows, NDArray[np.int64]]],
+    synapses: list[tuple[int, Projection, Rows, NDArray[np.int64]]],
     neuron: int,
     spikes: Mapping[str, SpikeTrain],
     steps: NDArray[np.float64],
 ) -> NDArray[np.void]:
     """Everything that reaches one neuron, in the order in which an instant sums it."""
     own = steps[steps[:, 1] == neuron]
-    part = np.zeros(len(own), dtype=_EVENT)
-    part["time"], part["weight"], part["kind"] = own[:, 0], own[:, 2], _STEP
+    part = np.zeros(len(own), dtype=ARRIVAL)
+    part["time"], part["weight"], part["kind"] = own[:, 0], own[:, 2], STEP_KIND
     parts = [part]
-    for rank, (link, rows, all_pre) in enumerate(synapses):
+    for index, link, rows, all_pre in synapses:
         mine = np.flatnonzero(rows.post == neuron)
         pre, weight = all_pre[mine], rows.weight[mine]
         delay = rows.delay[mine] if rows.delay.size > 1 else np.repeat(rows.delay, mine.size)
@@ -114,11 +78,11 @@ def _events(
         spike = np.repeat(np.arange(len(train)), count)
         synapse = np.arange(spike.size) + np.repeat(first - np.cumsum(count) + count, count)
         spread = link.spread  # type: ignore[attr-defined]
-        arrival = np.zeros(spike.size, dtype=_EVENT)
+        arrival = np.zeros(spike.size, dtype=ARRIVAL)
         arrival["time"] = train.times[spike] + delay[synapse]
-        arrival["weight"], arrival["spread"] = weight[synapse], spread
+        arrival["weight"], arrival["link"], arrival["times"] = weight[synapse], index, 1
         # Ends of pulses come before arrivals of the same source.
-        arrival["order"] = 2 * (rank * 2**32 + train.senders[spike]) + 1
+        arrival["order"] = 2 * (index * 2**32 + train.senders[spike]) + 1
         parts.append(arrival)
         if spread > 0:
             end = arrival.copy()
@@ -127,7 +91,10 @@ def _events(
             end["order"] -= 1
             parts.append(end)
     events = np.concatenate(parts)
-    return events[np.lexsort((events["order"], events["time"]))]
+    events = events[np.lexsort((events["order"], events["time"]))]
+    events["next"] = np.arange(1, events.size + 1)
+    events["next"][-1:] = -1
+    return events
 
 
 def replay(
@@ -149,21 +116,37 @@ def replay(
     all_knots = []
     for neuron in neurons:
         events = _events(synapses, int(neuron), spikes, steps)
-        n = -1
-        room = events.size + 64
-        while n < 0:
-            unit = arrays.units[offset + neuron : offset + neuron + 1].copy()
-            unit["t_last"] = t_start
-            knots = np.zeros((room, 4))
-            n = _follow(unit[0], events, t_start, t_stop, knots)
-            room *= 2
+        unit = arrays.units[offset + neuron : offset + neuron + 1].copy()
+        at, count = int(unit["mode_at"][0]), int(unit["n_modes"][0])
+        modes = arrays.modes[at : at + count].copy()
+        unit["mode_at"] = 0
+        unit["t_last"] = t_start
+        knots = np.zeros((events.size + 64, 4 + count))
+        knots, n = _run_alone(unit, modes, arrays.links, events, t_start, t_stop, knots)
         all_knots.append(knots[:n].copy())
+    return trace_of(arrays, population, offset, neurons, all_knots, t_start, t_stop)
+
+
+def trace_of(
+    arrays: CompiledNetwork,
+    population: Population,
+    offset: int,
+    neurons: NDArray[np.int64],
+    knots: list[NDArray[np.float64]],
+    t_start: float,
+    t_end: float,
+) -> Trace:
+    """The trace of some neurons of a population whose first unit is ``offset``."""
+    units = arrays.units[offset + neurons]
+    count = int(max(units["n_modes"], default=0))
+    modes = arrays.modes[units["mode_at"][:, None] + np.arange(count)]
     return Trace(
         neurons,
-        all_knots,
+        knots,
         population.array("tau_mem")[neurons],
         population.array("v_leak")[neurons],
         population.array("v_threshold")[neurons],
         t_start,
-        t_stop,
+        t_end,
+        np.stack([modes[field] for field in ("tau", "gain", "lift")], axis=-1),
     )

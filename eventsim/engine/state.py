@@ -52,6 +52,7 @@ class State(NamedTuple):
     """All that changes during a run."""
 
     units: Records
+    modes: Records
     populations: Records
     heap: NDArray[np.int64]  # units by the time of their own next event
     pending: Records  # heap of deliveries under way
@@ -60,8 +61,10 @@ class State(NamedTuple):
     touched: NDArray[np.int64]
     due: NDArray[np.int64]  # units whose own event this instant is
     heard: NDArray[np.int64]  # spikes of each source of a Relay
+    reach: NDArray[np.int64]  # targets of a spike into a convolution, while they are walked
     log: Records
     trace: Records
+    trace_modes: NDArray[np.float64]  # modes of the unit, for each entry of trace
     control: NDArray[np.int64]
     clock: NDArray[np.float64]  # time of the last instant
 
@@ -84,6 +87,7 @@ def new_state(
     control[BLAMED] = -1
     return State(
         units=units,
+        modes=net.modes.copy(),
         populations=net.populations.copy(),
         heap=np.zeros(n, dtype=np.int64),
         pending=np.zeros(64, dtype=PENDING),
@@ -92,8 +96,10 @@ def new_state(
         touched=np.zeros(n, dtype=np.int64),
         due=np.zeros(n, dtype=np.int64),
         heard=np.zeros(heard, dtype=np.int64),
+        reach=np.zeros((2, int(np.max(net.links["k_y"] * net.links["k_x"], initial=1))), np.int64),
         log=np.zeros(max(64, 4 * n) if log else 0, dtype=LOG),
         trace=np.zeros(64 * traced.size, dtype=TRACE),
+        trace_modes=np.zeros((64 * traced.size, int(max(units["n_modes"][traced], default=0)))),
         control=control,
         clock=np.full(1, t_start),
     )
@@ -117,9 +123,9 @@ def grow(net: CompiledNetwork, state: State) -> State:
     more, arriving = room(n, fan, n_pending)
 
     def larger(buffer: NDArray, used: int, wanted: int) -> NDArray:
-        if buffer.size > used + wanted:
+        if len(buffer) > used + wanted:
             return buffer
-        new = np.zeros(2 * (used + wanted) + 64, dtype=buffer.dtype)
+        new = np.zeros((2 * (used + wanted) + 64, *buffer.shape[1:]), dtype=buffer.dtype)
         new[:used] = buffer[:used]
         return new
 
@@ -130,6 +136,9 @@ def grow(net: CompiledNetwork, state: State) -> State:
         order=larger(state.order, 0, arriving),
         log=larger(log, int(state.control[N_LOG]), n) if log.size else log,
         trace=larger(trace, int(state.control[N_TRACE]), n) if trace.size else trace,
+        trace_modes=larger(state.trace_modes, int(state.control[N_TRACE]), n)
+        if trace.size
+        else state.trace_modes,
     )
 
 

@@ -1,0 +1,169 @@
+r"""A membrane driven by decaying exponentials: receptors, spike-triggered currents, thresholds.
+
+A *mode* is a variable :math:`y_j` of a neuron that decays with a time constant of its own,
+:math:`\tau_j \dot y_j = -y_j`: the current of a receptor, the spike-triggered current, the
+adaptation of the threshold. With :math:`x = v - v_\mathrm{leak}`, the constant drive :math:`D`
+and ``gain`` :math:`g_j` (V/s for a unit of :math:`y_j`),
+
+.. math::
+    \dot x = -\lambda x + D + \sum_j g_j y_j, \qquad
+    x(h) = x(0) e^{-\lambda h} + D \frac{1 - e^{-\lambda h}}{\lambda}
+           + \sum_j g_j y_j(0)\, \varphi_j(h), \qquad
+    \varphi_j(h) = \frac{e^{-\mu_j h} - e^{-\lambda h}}{\lambda - \mu_j},
+
+where :math:`\lambda = 1/\tau` (0 without leak), :math:`\mu_j = 1/\tau_j`, and
+:math:`\varphi_j(h) = h e^{-\lambda h}` where the two rates are equal. The threshold is
+:math:`\theta + \sum_j l_j y_j` with ``lift`` :math:`l_j`. An own spike adds ``jump`` to a mode.
+
+The difference of two nearly equal exponentials is taken as ``expm1`` of the difference of their
+rates, which is exact to a few roundings for any rates.
+"""
+
+from __future__ import annotations
+
+from math import exp, expm1, inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.dynamics.lif import potential
+from eventsim.jit import inner
+
+__all__ = [
+    "MODE",
+    "decay_modes",
+    "driven",
+    "highest_response",
+    "move",
+    "potential_with",
+    "response",
+]
+
+Floats = NDArray[np.float64]
+
+#: A mode of one neuron: parameters, then state.
+MODE = np.dtype(
+    [
+        ("tau", np.float64),
+        ("gap", np.float64),  # rate of the membrane minus that of the mode, 1/s
+        ("gain", np.float64),  # drive of a unit of the mode, V/s
+        ("lift", np.float64),  # threshold of a unit of the mode, V
+        ("jump", np.float64),  # what an own spike adds
+        ("peak", np.float64),  # the largest value of the response, with a margin upwards, s
+        ("value", np.float64),  # state, at t_last of the unit
+    ]
+)
+
+#: Where the exponentials differ by less than this in their exponents, expm1 takes over.
+_NEAR = 0.5
+
+#: What is added, relative, to bounds, so that no rounding of theirs can matter.
+MARGIN = 1e-11
+
+
+@inner
+def response(h, gap, decay, mode_decay):
+    """The potential after ``h`` that a mode of unit drive leaves; both decays are given."""
+    reach = abs(gap) * h
+    if reach > _NEAR:
+        return (mode_decay - decay) / gap
+    if reach == 0.0:
+        return h * decay
+    return max(decay, mode_decay) * -expm1(-reach) / abs(gap)
+
+
+@inner
+def driven(x, drive, h, tau, modes, first, n):
+    """Potential after ``h`` seconds; the modes are those at the beginning."""
+    decay, grown = 1.0, h
+    if tau < inf:
+        decay, grown = exp(-h / tau), -tau * expm1(-h / tau)
+    moved = x * decay
+    if drive != 0.0:
+        moved += drive * grown
+    for j in range(first, first + n):
+        mode = modes[j]
+        amplitude = mode.gain * mode.value
+        if amplitude != 0.0:
+            moved += amplitude * response(h, mode.gap, decay, exp(-h / mode.tau))
+    return moved
+
+
+@inner
+def decay_modes(h, modes, first, n):
+    """Let ``h`` seconds pass for the modes alone."""
+    for j in range(first, first + n):
+        mode = modes[j]
+        if mode.value != 0.0:
+            mode.value *= exp(-h / mode.tau)
+
+
+@inner
+def move(x, drive, h, tau, modes, first, n):
+    """Potential after ``h`` seconds, the modes being moved with it: `driven`, one pass."""
+    decay, grown = 1.0, h
+    if tau < inf:
+        decay = exp(-h / tau)
+        if drive != 0.0:
+            grown = -tau * expm1(-h / tau)
+    moved = x * decay
+    if drive != 0.0:
+        moved += drive * grown
+    for j in range(first, first + n):
+        mode = modes[j]
+        if mode.value == 0.0:
+            continue
+        amplitude, gap = mode.gain * mode.value, mode.gap
+        reach = abs(gap) * h
+        if reach > _NEAR or reach == 0.0 or gap > 0.0:
+            mode_decay = exp(-h / mode.tau)
+            moved += amplitude * response(h, gap, decay, mode_decay)
+        else:  # a faster mode: one expm1 gives both its decay and its response
+            lost = expm1(-reach)
+            mode_decay = decay * (1.0 + lost)
+            moved += amplitude * (decay * lost / gap)
+        mode.value *= mode_decay
+    return moved
+
+
+def highest_response(tau: Floats, tau_mode: Floats) -> Floats:
+    r"""Largest value of the response :math:`\varphi`, rounded upwards.
+
+    It is reached at :math:`\ln(\lambda / \mu) / (\lambda - \mu)` and is
+    :math:`T q^{1 / (1 - q)}`, where :math:`T` is the longer of the two time constants and
+    :math:`q` the shorter one divided by it; without leak it is approached at infinity and is
+    :math:`\tau_j`.
+
+    Examples
+    --------
+    >>> highest_response(np.array([1.0, 1.0, np.inf]), np.array([1.0, 0.5, 0.25])).round(6)
+    array([0.367879, 0.25    , 0.25    ])
+    """
+    short, long = np.minimum(tau, tau_mode), np.maximum(tau, tau_mode)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        less = (long - short) / long
+        power = np.where(less < 1e-8, -1.0, np.log1p(-less) / less)
+        top = np.where(np.isinf(tau), tau_mode, long * np.exp(power))
+    return top * (1.0 + 1e-6)
+
+
+def potential_with(
+    x: Floats, drive: Floats, h: Floats, tau: float, modes: Floats, values: Floats
+) -> Floats:
+    """Potentials above ``v_leak`` after ``h`` seconds, on arrays; the formula of `driven`.
+
+    ``modes`` are rows (tau, gain, lift), ``values`` [time, mode] the modes at the beginning.
+    """
+    moved = potential(x, drive, h, tau)
+    decay = np.exp(-h / tau) if tau < inf else np.ones_like(h)
+    for (tau_mode, gain, _), value in zip(modes, values.T, strict=True):
+        gap = (tau_mode - tau) / (tau * tau_mode) if tau < inf else -1.0 / tau_mode
+        mode_decay = np.exp(-h / tau_mode)
+        reach = abs(gap) * h
+        with np.errstate(invalid="ignore", divide="ignore"):
+            apart = (mode_decay - decay) / gap
+            near = np.maximum(decay, mode_decay) * np.where(
+                reach == 0.0, h, -np.expm1(-reach) / abs(gap)
+            )
+        moved = moved + gain * value * np.where(reach > _NEAR, apart, near)
+    return moved
