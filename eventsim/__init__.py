@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from eventsim.convolution import Conv2d
     from eventsim.discretization import Discretization
     from eventsim.fidelity.compare import validate
-    from eventsim.load import load, load_result
+    from eventsim.load import load, load_nir, load_result
     from eventsim.network import Network
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
     from eventsim.populations import Input, Population, Relay
     from eventsim.projections import Dense, Sparse
     from eventsim.recording import Result, Results, SpikeTrain
-    from eventsim.save import save
+    from eventsim.save import save, save_nir
     from eventsim.session import Session
     from eventsim.simulate import simulate
 
@@ -46,8 +46,10 @@ _DEFINED_IN = {
     "SpikeTrain": "eventsim.recording",
     "SumPool2d": "eventsim.pooling",
     "load": "eventsim.load",
+    "load_nir": "eventsim.load",
     "load_result": "eventsim.load",
     "save": "eventsim.save",
+    "save_nir": "eventsim.save",
     "simulate": "eventsim.simulate",
     "validate": "eventsim.fidelity.compare",
 }
@@ -78,9 +80,11 @@ __all__ = [
     "errors",
     "fidelity",
     "load",
+    "load_nir",
     "load_result",
     "plot",
     "save",
+    "save_nir",
     "simulate",
     "validate",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eventsim.cli.nir import nir_options
 from eventsim.cli.options import architecture_option, duration_text
 from eventsim.cli.terminal import headline, line, table
 
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.Path())
 @architecture_option
-def info(file: str, architecture: str | None) -> None:
+@nir_options
+def info(file: str, architecture: str | None, nir: dict[str, Any]) -> None:
     """Say what FILE holds: a network, a result, images or spike trains.
 
     Of a network: its layers, how the discrete model behind its weights was stepped, and where
-    the weights came from. Of a result: how many spikes each layer had, and what produced them.
+    the weights came from; of one from NIR, what was assumed. Of a result: how many spikes each
+    layer had, and what produced them.
 
     \b
     Examples:
       eventsim info hidden.h5
       eventsim info run.h5
       eventsim info weights.safetensors --architecture layers.toml
+      eventsim info graph.nir --dt '1 ms'
     """
     from eventsim.load import load
     from eventsim.load.hdf5 import existing
@@ -44,8 +48,21 @@ def info(file: str, architecture: str | None) -> None:
 
         stimulus = read_stimulus(file)
         (_show_images if isinstance(stimulus, Images) else _show_trains)(stimulus)  # type: ignore
+    elif kind == "nir" and architecture is None:
+        from eventsim.load import load_nir
+
+        net, assumptions, ports = load_nir(file, **nir)
+        line(repr(net))
+        headline("Layers")
+        line(net.describe())
+        headline("What was assumed, as NIR does not say it")
+        table(("assumption", "value", "why"), assumptions)
+        if ports:
+            headline("Outputs")
+            rows = [(name, ", ".join(shown)) for name, shown in ports.items()]
+            table(("Output node", "populations"), rows)
     else:
-        net, disc = load(file, architecture)
+        net, disc = load(file, architecture, **nir)
         line(repr(net))
         headline("Layers")
         line(net.describe())
@@ -59,15 +76,18 @@ def info(file: str, architecture: str | None) -> None:
 
 
 def _kind(path: Any) -> str:
-    """``network`` and ``result`` of eventsim, ``stimulus``, or ``tensors`` of a framework."""
+    """``network`` and ``result`` of eventsim, ``nir``, ``stimulus``, or ``tensors``."""
     import zipfile
 
     with open(path, "rb") as stream:
         start = stream.read(4096)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         from eventsim.load import hdf5
+        from eventsim.load.nir_file import is_nir, is_nir_data
 
-        with hdf5.opened(path, "a file of eventsim") as file:
+        with hdf5.opened(path, "a file of eventsim, or NIR") as file:
+            if is_nir(file) or is_nir_data(file):
+                return "nir"
             return "result" if "eventsim" in file else "network"
     if start.startswith(b"PK"):
         if not zipfile.is_zipfile(path):

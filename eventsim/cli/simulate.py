@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eventsim.cli.nir import nir_options
 from eventsim.cli.options import (
     Duration,
     Neurons,
@@ -70,6 +71,7 @@ REASONS = 3
     help="Stop a sample after so many events (spikes, arrivals, ends of pulses).",
 )
 @architecture_option
+@nir_options
 @overwrite_option
 def simulate(
     net: str,
@@ -85,6 +87,7 @@ def simulate(
     threads: int | None,
     max_events: int | None,
     architecture: str | None,
+    nir: dict[str, Any],
     overwrite: bool,
 ) -> None:
     """Simulate the network NET exactly and write spikes, counts and potentials.
@@ -98,6 +101,7 @@ def simulate(
       eventsim simulate hidden.h5 images.npz --samples 16 -o run.h5
       eventsim simulate hidden.h5 spikes.csv --t-stop '10 ms' -o run.h5
       eventsim simulate hidden.h5 images.npz --spread 0 --record-v out:0,3 -o deltas.h5
+      eventsim simulate graph.nir spikes.csv --dt '1 ms' --t-stop '100 ms' -o run.h5
     """
     path = new_output(out, overwrite)
     if path.suffix.lower() not in (".h5", ".hdf5", ".npz"):
@@ -108,7 +112,7 @@ def simulate(
     from eventsim.cli.stimuli import Images, read_stimulus
     from eventsim.load import load
 
-    network, disc = load(net, architecture)
+    network, disc = load(net, architecture, **nir)
     stimulus = read_stimulus(data)
     if spread is not None:
         network = network.with_spread(spread)

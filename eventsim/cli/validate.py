@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from eventsim.cli.nir import nir_options
 from eventsim.cli.options import (
     Duration,
     architecture_option,
@@ -50,6 +53,7 @@ from eventsim.cli.terminal import Work, line, wrote
 @click.option("--report", type=click.Path(), help="Write a report with pictures (.html).")
 @click.option("--json", "json_file", type=click.Path(), help="Write all numbers (.json).")
 @architecture_option
+@nir_options
 @overwrite_option
 def validate(
     net: str,
@@ -64,6 +68,7 @@ def validate(
     report: str | None,
     json_file: str | None,
     architecture: str | None,
+    nir: dict[str, Any],
     overwrite: bool,
 ) -> None:
     """Compare the network NET with its exact simulation, on the same input spikes.
@@ -86,10 +91,11 @@ def validate(
     from eventsim.errors import FileError
     from eventsim.load import load
 
-    network, disc = load(net, architecture)
+    network, disc = load(net, architecture, **nir)
     if disc is None:
         raise FileError(
-            f"{net}: discretization: expected the discrete model that was trained, got none"
+            f"{net}: discretization: expected the discrete model that was trained, got none "
+            "(NIR files have none; eventsim.save writes a network together with one)"
         )
     images, labels = read_images(data)
     if samples is not None and samples > len(images):

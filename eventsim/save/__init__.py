@@ -1,8 +1,9 @@
 """Writing networks and results to files.
 
-One module per format: :mod:`~eventsim.save.native` (networks), :mod:`~eventsim.save.sonata` and
-:mod:`~eventsim.save.npz` (results); :mod:`~eventsim.save.table` makes tables of spikes. Every
-file is written whole or not at all (:mod:`~eventsim.save.files`).
+One module per format: :mod:`~eventsim.save.native` and :mod:`~eventsim.save.nir` (networks),
+:mod:`~eventsim.save.sonata`, :mod:`~eventsim.save.npz` and :mod:`~eventsim.save.nirdata`
+(results); :mod:`~eventsim.save.table` makes tables of spikes. Every file is written whole or not
+at all (:mod:`~eventsim.save.files`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from pathlib import Path
 from eventsim.errors import InvalidType
 from eventsim.recording import Result, Results
 from eventsim.save.native import save_network as save
+from eventsim.save.nir import save_nir
 from eventsim.save.npz import save_npz
 from eventsim.save.sonata import save_hdf5
 from eventsim.save.table import to_pandas
 
-__all__ = ["save", "save_result", "to_pandas"]
+__all__ = ["save", "save_nir", "save_result", "to_pandas"]
 
 
 def save_result(

@@ -1,0 +1,77 @@
+"""Options of the commands that read NIR files: what such a file does not say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from eventsim.cli.options import Duration
+
+__all__ = ["nir_options"]
+
+
+class _Area(click.ParamType):
+    """``dt``, or a number."""
+
+    name = "area"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value == "dt" or isinstance(value, float):
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"expected 'dt' or a number, got {value!r}", param, ctx)
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "dt": {"type": Duration(), "help": "NIR: step of the training, such as '1 ms'."},
+    "time_unit": {
+        "type": click.Choice(["s", "ms", "us", "ns", "step"]),
+        "help": "NIR: unit of the times in the file. Default s.",
+    },
+    "spike_area": {
+        "type": _Area(),
+        "metavar": "dt|NUMBER",
+        "help": "NIR: area of a spike, in that unit. Default dt, if the step is known.",
+    },
+    "decay": {
+        "type": click.Choice(["exact", "euler"]),
+        "help": "NIR: whether time constants are as they stand (default) or dt / (1 - decay).",
+    },
+    "reset": {
+        "type": click.Choice(["value", "subtract"]),
+        "help": "NIR: to v_reset (default), or subtract the threshold.",
+    },
+    "multi_spike": {
+        "is_flag": True,
+        "default": None,
+        "help": "NIR: with subtract, several spikes in one instant.",
+    },
+    "t_ref": {"type": Duration(), "help": "NIR: refractory period. Default 0."},
+    "recurrent_delay": {
+        "type": Duration(),
+        "help": "NIR: delay of cycles without a Delay node. Default dt.",
+    },
+    "fires_at_equality": {
+        "is_flag": True,
+        "default": None,
+        "help": "NIR: spike at the threshold, not only above it.",
+    },
+}
+
+
+def nir_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of :func:`eventsim.load_nir`; those given arrive as the mapping ``nir``."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, **values: Any) -> Any:
+        nir = {name: value for name in _OPTIONS if (value := values.pop(name)) is not None}
+        return command(*args, nir=nir, **values)
+
+    for name, details in reversed(_OPTIONS.items()):
+        collected = click.option(f"--{name.replace('_', '-')}", name, **details)(collected)
+    return collected
