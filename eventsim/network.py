@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class Network:
             items = checks.sequence("Network", field, value, f"a sequence of {field}")
             object.__setattr__(self, field, items)
         self._check_populations()
+        object.__setattr__(self, "_by_name", {p.name: p for p in self.populations})
         for projection in self.projections:
             self._check_projection(projection)
         object.__setattr__(self, "_order", _topological_order(self))
@@ -131,12 +133,11 @@ class Network:
         projection.check_shapes(source.shape, target.shape)
 
     def __contains__(self, name: object) -> bool:
-        return any(population.name == name for population in self.populations)
+        return name in self._by_name  # type: ignore[attr-defined]
 
     def __getitem__(self, name: str) -> Units:
-        for population in self.populations:
-            if population.name == name:
-                return population
+        if name in self:
+            return self._by_name[name]  # type: ignore[attr-defined]
         names = [population.name for population in self.populations]
         raise InvalidValue(f"Network: population: expected one of {names}, got {name!r}")
 
@@ -274,19 +275,29 @@ class Network:
 def _topological_order(net: Network) -> tuple[str, ...]:
     """Kahn's order over zero-delay projections; ties keep the order of declaration."""
     zero = [(p.source, p.target) for p in net.projections if p.min_delay == 0.0]
-    waiting = [p.name for p in net.populations]
+    sources: dict[str, set[str]] = {p.name: set() for p in net.populations}
+    targets: dict[str, set[str]] = {p.name: set() for p in net.populations}
+    for source, target in zero:
+        sources[target].add(source)
+        targets[source].add(target)
+    place = {p.name: k for k, p in enumerate(net.populations)}
+    ready = [place[name] for name, before in sources.items() if not before]  # a heap
     order: list[str] = []
-    while waiting:
-        ready = [n for n in waiting if not any(t == n and s in waiting for s, t in zero)]
-        if not ready:
-            raise checks.fail(
-                "Network",
-                "projections",
-                "no cycle of zero-delay projections",
-                " -> ".join(_cycle(waiting, zero)),
-            )
-        order.append(ready[0])
-        waiting.remove(ready[0])
+    while ready:
+        name = net.populations[heappop(ready)].name
+        order.append(name)
+        for target in targets[name]:
+            sources[target].discard(name)
+            if not sources[target]:
+                heappush(ready, place[target])
+    waiting = [name for name in place if name not in set(order)]
+    if waiting:
+        raise checks.fail(
+            "Network",
+            "projections",
+            "no cycle of zero-delay projections",
+            " -> ".join(_cycle(waiting, zero)),
+        )
     return tuple(order)
 
 

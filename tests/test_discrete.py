@@ -479,3 +479,21 @@ def test_other_bad_arguments_are_named():
 
 def test_every_rule_of_a_discretization_has_a_cell():
     assert set(discrete.CELLS) == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("field", "parameters"),
+    [
+        ("tau_syn", {"tau_syn": 1e-3}),
+        ("adapt_beta", {"adapt_beta": 0.1, "tau_adapt": 0.1}),
+        ("ahp_jump", {"ahp_jump": 0.1, "tau_ahp": 0.1}),
+    ],
+)
+def test_what_the_coarse_rules_do_not_have_is_refused(field, parameters):
+    net = es.Network(
+        [es.Input("in", 1), es.Population("out", 1, tau_mem=4e-3, t_ref=1e-3, **parameters)],
+        [es.Dense("in", "out", [[1.0]])],
+    )
+    disc = es.Discretization(dt=1e-3, steps=2)
+    with pytest.raises(es.errors.UnsupportedNetwork, match=f"'out': {field}: expected"):
+        disc.run(net, np.ones((1, 2, 1), dtype=np.uint8))

@@ -68,10 +68,8 @@ def test_repr_and_describe():
     assert conv.startswith("Conv2d('image', 'conv', weight=float64[2, 1, 2, 2], ")
     assert conv.endswith(", spread=0.001)")
     lines = [line.split() for line in net.describe().splitlines()]
-    assert ["image", "->", "conv", "Conv2d", "8", "72", "0", "s", "0.001", "s"] in lines
-    assert ["out", "->", "conv", "Sparse", "2", "2", "0.001", "to", "0.002", "s", "0.002", "s"] in (
-        lines
-    )
+    assert "image -> conv Conv2d 8 72 0 s pulse of 0.001 s".split() in lines
+    assert "out -> conv Sparse 2 2 0.001 to 0.002 s pulse of 0.002 s".split() in lines
     assert ["total", "16", "88"] in lines
 
 
@@ -151,7 +149,17 @@ BAD_POPULATIONS = {
     "too many axes": ({"v_leak": np.zeros((3, 1))}, ["v_leak", "3", "(3, 1)"]),
     "reset kind": ({"reset": "hard"}, ["reset", "'value' or 'subtract'", "'hard'"]),
     "multi_spike": ({"multi_spike": True}, ["multi_spike", "subtract", "True"]),
-    "tau_syn": ({"tau_syn": 1e-3}, ["tau_syn", "None", "0.001"]),
+    "tau_syn zero": ({"tau_syn": 0.0}, ["tau_syn[0]", "> 0", "0.0"]),
+    "tau_syn of one": ({"tau_syn": [1.0, [1.0, 1.0, -1.0]]}, ["tau_syn[1][2]", "> 0", "-1.0"]),
+    "tau_syn inf": ({"tau_syn": INF}, ["tau_syn[0]", "finite", "inf"]),
+    "tau_syn short": ({"tau_syn": [[1.0, 2.0]]}, ["tau_syn[0]", "3", "(2,)"]),
+    "tau_syn none": ({"tau_syn": []}, ["tau_syn", "at least one", "[]"]),
+    "tau_syn text": ({"tau_syn": "fast"}, ["tau_syn", "real numbers", TypeError]),
+    "no tau_adapt": ({"adapt_beta": 0.1}, ["tau_adapt", "adapt_beta is not 0", "None"]),
+    "tau_adapt": ({"adapt_beta": 0.1, "tau_adapt": 0.0}, ["tau_adapt", "> 0", "0.0"]),
+    "no tau_ahp": ({"ahp_jump": [0.0, 0.1, 0.0]}, ["tau_ahp", "ahp_jump is not 0", "None"]),
+    "tau_ahp": ({"tau_ahp": [1.0, -1.0, 1.0]}, ["tau_ahp[1]", "> 0", "-1.0"]),
+    "adapt_beta nan": ({"adapt_beta": NAN, "tau_adapt": 1.0}, ["adapt_beta", "finite", "nan"]),
     "v_init nan": ({"v_init": NAN}, ["v_init", "finite", "nan"]),
     "text": ({"r": "big"}, ["r", "real numbers", "<U3", TypeError]),
     "complex": ({"r": 1j}, ["r", "real", "complex", TypeError]),
@@ -259,7 +267,12 @@ BAD_PROJECTIONS = {
         ["kernel_size", "two ints", "None", TypeError],
     ),
     "float groups": (lambda: es.Conv2d("a", "b", KERNEL, groups=1.0), ["groups", "1.0", TypeError]),
-    "receptor": (lambda: es.Dense("a", "b", W, receptor=0), ["receptor", "None", "0"]),
+    "receptor": (lambda: es.Dense("a", "b", W, receptor=-1), ["receptor", ">= 0", "-1"]),
+    "receptor text": (lambda: es.Dense("a", "b", W, receptor="e"), ["receptor", "int", TypeError]),
+    "receptor of a pulse": (
+        lambda: es.Dense("a", "b", W, receptor=0, spread=1e-3),
+        ["spread", "no pulse", "0.001"],
+    ),
     "lengths": (lambda: es.Sparse("a", "b", [0, 1], [0], 1.0), ["post", "2 entries", "1"]),
     "weights": (lambda: es.Sparse("a", "b", [0], [0], [1.0, 2.0]), ["weight", "1 entries", "2"]),
     "negative index": (lambda: es.Sparse("a", "b", [-1], [0], 1.0), ["pre[0]", ">= 0", "-1"]),
@@ -618,3 +631,21 @@ def test_fan_out_of_dense_and_sparse():
     assert delay.tolist() == [0.0] * 3
     assert sparse.fan_out(2, (3,), (3,))[0].size == 0
     assert sparse.n_synapses((3,), (3,)) == sparse.n_parameters == 4
+
+
+def test_receptors():
+    cells = es.Population("cells", 2, tau_mem=1.0, tau_syn=[0.5, [0.1, 0.2]], adapt_beta=0.5,
+                          tau_adapt=2.0)  # fmt: skip
+    assert cells.n_receptors == 2 and cells.adapts
+    assert cells.receptor_times.tolist() == [[0.5, 0.5], [0.1, 0.2]]
+    net = es.Network(
+        [es.Input("in", 1), cells],
+        [es.Dense("in", "cells", [[1.0, 1.0]], receptor=1), es.Dense("in", "cells", [[1.0, 1.0]])],
+    )
+    described = net.describe()
+    assert "tau_syn=[0.5, 0.1..0.2] s" in described and "adapt_beta=0.5" in described
+    assert "receptor 1" in described and "delta" in described
+    assert net.with_spread(0.1).projections[0].spread == 0.0
+    assert net.with_spread(0.1).projections[1].spread == 0.1
+    with pytest.raises(es.errors.InvalidValue, match="'in' -> 'cells': receptor: .* below 2"):
+        es.Network(net.populations, [es.Dense("in", "cells", [[1.0, 1.0]], receptor=2)])

@@ -196,6 +196,16 @@ CELLS: dict[str, Callable[[Population, str, float, Any], Cell]] = dict.fromkeys(
 
 def _check(population: Population, rule: str, dt: float) -> None:
     where = f"population {population.name!r}"
+    if population.n_receptors:
+        raise UnsupportedNetwork(
+            f"{where}: tau_syn: expected None for the rule {rule!r}, whose synapses are deltas, "
+            f"got {population.n_receptors} receptors"
+        )
+    for jump in ("adapt_beta", "ahp_jump"):
+        if np.any(getattr(population, jump)):
+            raise UnsupportedNetwork(
+                f"{where}: {jump}: expected 0 for the rule {rule!r}, which does not adapt"
+            )
     if population.reset != "value":
         raise UnsupportedNetwork(
             f"{where}: reset: expected 'value' for the rule {rule!r}, got {population.reset!r}"

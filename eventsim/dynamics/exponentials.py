@@ -114,14 +114,8 @@ def move(x, drive, h, tau, modes, first, n):
         if mode.value == 0.0:
             continue
         amplitude, gap = mode.gain * mode.value, mode.gap
-        reach = abs(gap) * h
-        if reach > _NEAR or reach == 0.0 or gap > 0.0:
-            mode_decay = exp(-h / mode.tau)
-            moved += amplitude * response(h, gap, decay, mode_decay)
-        else:  # a faster mode: one expm1 gives both its decay and its response
-            lost = expm1(-reach)
-            mode_decay = decay * (1.0 + lost)
-            moved += amplitude * (decay * lost / gap)
+        mode_decay = exp(-h / mode.tau)
+        moved += amplitude * response(h, gap, decay, mode_decay)
         mode.value *= mode_decay
     return moved
 

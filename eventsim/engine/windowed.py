@@ -7,6 +7,7 @@ visited and how long a window may be.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import inf
 
 import numpy as np
@@ -45,23 +46,29 @@ WORK_PER_CALL = 1_000_000
 MAX_LOOKS = 3_000_000_000
 
 
+@lru_cache(maxsize=8)
 def visiting_order(net: Network) -> tuple[list[str], float]:
     """Names in the order of visits, and how long a window may be at most, in seconds.
 
     Zero-delay projections always lead forward. Others do as far as there is no cycle; those that
     lead back, or from a population to itself, bound the window by their smallest delay.
     """
-    zero = {(p.source, p.target) for p in net.projections if p.min_delay == 0.0}
-    every = {(p.source, p.target) for p in net.projections if p.source != p.target}
-    waiting = list(net.order)
+    every: dict[str, set[str]] = {name: set() for name in net.order}
+    zero: dict[str, set[str]] = {name: set() for name in net.order}
+    for p in net.projections:
+        if p.source != p.target:
+            every[p.target].add(p.source)
+        if p.min_delay == 0.0:
+            zero[p.target].add(p.source)
     order: list[str] = []
+    waiting = list(net.order)
     while waiting:
-        for edges in (every, zero):
-            free = [n for n in waiting if not any((s, n) in edges for s in waiting)]
-            if free:
-                break
-        order.append(free[0])
-        waiting.remove(free[0])
+        left = set(waiting)
+        free = [n for n in waiting if not every[n] & left] or [
+            next(n for n in waiting if not zero[n] & left)
+        ]
+        order += free
+        waiting = [n for n in waiting if n not in set(free)]
     place = {name: k for k, name in enumerate(order)}
     back = [p.min_delay for p in net.projections if place[p.target] <= place[p.source]]
     return order, min(back, default=inf)

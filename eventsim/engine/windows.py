@@ -209,8 +209,8 @@ def _follow_all(net, state, population, buffer, n_touched, t_end, sent, limit):
     heads, mixed, touched = state.heads, state.mixed, state.touched
     due, heap = state.due, state.heap
     n_sent, n_heap = np.int64(0), w.n_heap
-    for i in range(w.n_due):
-        unit = due[i]
+    for k in range(w.n_due):
+        unit = due[k]
         if population.offset <= unit < population.stop and heads[unit] < 0:
             touched[n_touched] = unit
             n_touched += 1
@@ -219,6 +219,7 @@ def _follow_all(net, state, population, buffer, n_touched, t_end, sent, limit):
         if heads[unit] >= 0 and mixed[unit]:
             heads[unit] = sort_list(buffer, np.int64(heads[unit]))
         u, i, times = units[unit], np.int64(heads[unit]), np.int64(0)
+        key = u.next_time
         while times >= 0:
             i, times = next_instant(u, modes, links, buffer, i, t_end)
             if times > 0:
@@ -229,7 +230,8 @@ def _follow_all(net, state, population, buffer, n_touched, t_end, sent, limit):
                 n_sent += 1
         if times == STUCK or n_sent > limit:
             return sent, np.int64(STUCK)
-        n_heap = index_move(heap, n_heap, units, unit, u.next_time)
+        if u.where < 0 or u.next_time != key:
+            n_heap = index_move(heap, n_heap, units, unit, u.next_time)
         heads[unit] = -1
     w.n_heap = n_heap
     return sent, n_sent

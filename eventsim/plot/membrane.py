@@ -50,9 +50,10 @@ def membrane(
     """Exact potential of recorded neurons, one row each, over a shared time axis.
 
     The curve is evaluated, not interpolated: at a dense grid and at both sides of every event,
-    so jumps are vertical. The threshold is dashed, refractory spans are shaded, and spikes
-    stand as strokes above the curve. The jump of a spike passes through the threshold, the
-    least that the potential had before it was reset.
+    so jumps are vertical. The threshold is dashed, where it adapts as a curve that is evaluated
+    at the same times; refractory spans are shaded, and spikes stand as strokes above the curves.
+    The jump of a spike passes through the threshold as it was at that time, the least that the
+    potential had before it was reset.
 
     Parameters
     ----------
@@ -193,27 +194,44 @@ def _discrete(discrete: Any, chosen: list[int], n: int) -> list[_Steps | None]:
     ]
 
 
-def _curve(
-    trace: Trace, column: int, start: float, stop: float, peaks: Mapping[float, float]
-) -> tuple[Any, Any]:
-    """Times and potentials of the exact curve; both sides of an event share their time.
+class _Curves(NamedTuple):
+    """Potential and threshold of one neuron; both sides of an event share their time."""
 
-    ``peaks`` are further points, between the two sides of events.
+    t: NDArray[np.float64]
+    v: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+
+
+def _curves(
+    trace: Trace, column: int, interval: tuple[float, float], spikes: NDArray[np.float64]
+) -> _Curves:
+    """The exact curves.
+
+    What a jump that fires a neuron summed up to is reset at once. It was at least the threshold,
+    which therefore stands between the two sides of a spike.
     """
-    knots = np.unique(np.asarray(trace.knots(column), dtype=np.float64))
+    start, stop = interval
+    knots = trace.knots(column)
     knots = knots[(knots > start) & (knots < stop)]
+    spikes = np.unique(spikes[(spikes > start) & (spikes < stop)])
     grid = np.setdiff1d(np.linspace(start, stop, SAMPLES), knots)
-    t = np.concatenate([grid, knots, list(peaks), knots])
+    # A threshold jumps at spikes only; one float before them is the limit from the left.
+    grid_theta, early_theta, reached, late_theta = (
+        trace.threshold_at(times)[:, column]
+        for times in (grid, np.nextafter(knots, start), np.nextafter(spikes, start), knots)
+    )
+    t = np.concatenate([grid, knots, spikes, knots])
     v = np.concatenate(
         [
             trace.at(grid)[:, column],
             trace.before(knots)[:, column],
-            list(peaks.values()),
+            reached,
             trace.at(knots)[:, column],
         ]
     )
+    theta = np.concatenate([grid_theta, early_theta, reached, late_theta])
     order = np.argsort(t, kind="stable")
-    return t[order], v[order]
+    return _Curves(t[order], v[order], theta[order])
 
 
 def _one(
@@ -230,7 +248,6 @@ def _one(
     trace = result.v[population]
     parameters = result.network[population]
     assert isinstance(parameters, Population)  # only these have a membrane
-    threshold = float(parameters.array("v_threshold")[neuron])
     rest = float(parameters.array("v_leak")[neuron])
     first, last = max(start, result.t_start), min(stop, result.t_reached)
 
@@ -242,9 +259,7 @@ def _one(
     if population in result.spikes:
         times = result.spikes[population].of(neuron)
         times = times[(times >= start) & (times < stop)]
-    # What a jump that fires a neuron summed up to is reset at once, and at least the threshold.
-    inside = times[(times > first) & (times < last)]
-    t, v = _curve(trace, column, first, last, dict.fromkeys(inside.tolist(), threshold))
+    t, v, threshold = _curves(trace, column, (first, last), times)
     crowded = len(times) > CROWD
     ax.plot(
         t * scale,
@@ -255,9 +270,13 @@ def _one(
         zorder=2.2,
     )
     shown = [v]
-    if np.isfinite(threshold):
-        ax.axhline(threshold, color=style.BLACK, linestyle="--", linewidth=0.9, label="threshold")
-        shown.append(np.array([threshold]))
+    if np.isfinite(threshold[0]):
+        look: dict[str, Any] = {"color": style.BLACK, "linestyle": "--", "linewidth": 0.9}
+        if np.ptp(threshold):
+            ax.plot(t * scale, threshold, **look, label="threshold", zorder=2.1)
+        else:
+            ax.axhline(threshold[0], **look, label="threshold")
+        shown.append(threshold)
     if coarse is not None and coarse.v is not None:
         edges = (result.t_start + coarse.dt * np.arange(len(coarse.v) + 1)) * scale
         ax.stairs(

@@ -11,15 +11,74 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from collections.abc import Mapping
+from typing import Any
+
+from eventsim import checks
+from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType
+from eventsim.network import Network
 from eventsim.recording import Result, Results
-from eventsim.save.native import save_network as save
+from eventsim.save.native import save_network
 from eventsim.save.nir import save_nir
 from eventsim.save.npz import save_npz
 from eventsim.save.sonata import save_hdf5
 from eventsim.save.table import to_pandas
 
 __all__ = ["save", "save_nir", "save_result", "to_pandas"]
+
+
+def save(
+    path: str | os.PathLike[str],
+    net: Network,
+    disc: Discretization | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write a network to a file that :func:`eventsim.load` reads back.
+
+    Parameters
+    ----------
+    path : str or Path
+        A name that ends in ``.nir`` gives a NIR file (:func:`eventsim.save_nir`, which has more
+        options), any other eventsim's own file, which holds everything.
+    net : Network
+        What to write.
+    disc : Discretization or None
+        How the discrete model behind it was stepped. NIR cannot hold it.
+    provenance : mapping or None
+        Where it comes from, as JSON types. NIR cannot hold it.
+    overwrite : bool
+        Whether an existing file may be replaced. Default False.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileError
+        The file exists or cannot be written.
+    InvalidType, InvalidValue, UnsupportedNetwork
+        An argument does not fit, or the format cannot hold it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from eventsim import Input, load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(f"{folder}/net.h5", Network([Input("a", 2)]))
+    ...     load(path)
+    (Network(a[2]; 2 units, 0 synapses), None)
+    """
+    if isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith(".nir"):
+        for field, value in (("disc", disc), ("provenance", provenance)):
+            if value is not None:
+                raise checks.fail("save", field, "None, as NIR cannot hold it", repr(value))
+        return save_nir(path, net, overwrite=overwrite)
+    return save_network(path, net, disc, provenance, overwrite=overwrite)
 
 
 def save_result(
