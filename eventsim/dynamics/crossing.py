@@ -64,7 +64,7 @@ def quiet_for(x, drive, tau, theta, modes, first, n, h):
     """
     now = x
     if h > 0.0:
-        now = driven(x, drive, h, tau, modes, first, n)
+        now = driven(x, drive, h, tau, modes, first, n, False)
     excited, risen, lift, falling, low = drive, 0.0, 0.0, 0.0, theta
     for j in range(first, first + n):
         mode = modes[j]

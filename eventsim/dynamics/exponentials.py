@@ -34,7 +34,6 @@ __all__ = [
     "decay_modes",
     "driven",
     "highest_response",
-    "move",
     "potential_with",
     "response",
 ]
@@ -73,34 +72,8 @@ def response(h, gap, decay, mode_decay):
 
 
 @inner
-def driven(x, drive, h, tau, modes, first, n):
-    """Potential after ``h`` seconds; the modes are those at the beginning."""
-    decay, grown = 1.0, h
-    if tau < inf:
-        decay, grown = exp(-h / tau), -tau * expm1(-h / tau)
-    moved = x * decay
-    if drive != 0.0:
-        moved += drive * grown
-    for j in range(first, first + n):
-        mode = modes[j]
-        amplitude = mode.gain * mode.value
-        if amplitude != 0.0:
-            moved += amplitude * response(h, mode.gap, decay, exp(-h / mode.tau))
-    return moved
-
-
-@inner
-def decay_modes(h, modes, first, n):
-    """Let ``h`` seconds pass for the modes alone."""
-    for j in range(first, first + n):
-        mode = modes[j]
-        if mode.value != 0.0:
-            mode.value *= exp(-h / mode.tau)
-
-
-@inner
-def move(x, drive, h, tau, modes, first, n):
-    """Potential after ``h`` seconds, the modes being moved with it: `driven`, one pass."""
+def driven(x, drive, h, tau, modes, first, n, moves):
+    """Potential after ``h`` seconds; the modes are moved with it, or stay as they are."""
     decay, grown = 1.0, h
     if tau < inf:
         decay = exp(-h / tau)
@@ -113,11 +86,21 @@ def move(x, drive, h, tau, modes, first, n):
         mode = modes[j]
         if mode.value == 0.0:
             continue
-        amplitude, gap = mode.gain * mode.value, mode.gap
         mode_decay = exp(-h / mode.tau)
-        moved += amplitude * response(h, gap, decay, mode_decay)
-        mode.value *= mode_decay
+        if mode.gain != 0.0:
+            moved += mode.gain * mode.value * response(h, mode.gap, decay, mode_decay)
+        if moves:
+            mode.value *= mode_decay
     return moved
+
+
+@inner
+def decay_modes(h, modes, first, n):
+    """Let ``h`` seconds pass for the modes alone."""
+    for j in range(first, first + n):
+        mode = modes[j]
+        if mode.value != 0.0:
+            mode.value *= exp(-h / mode.tau)
 
 
 def highest_response(tau: Floats, tau_mode: Floats) -> Floats:

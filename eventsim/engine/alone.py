@@ -10,11 +10,18 @@ from __future__ import annotations
 import numpy as np
 
 from eventsim.engine.compiled import BOUND
-from eventsim.engine.modal import look_again, move_to, next_event, receive, settle
+from eventsim.engine.modal import (
+    keep_modes,
+    look_again,
+    move_to,
+    next_event,
+    receive,
+    settle,
+)
 from eventsim.engine.neurons import drive_of
 from eventsim.jit import inner
 
-__all__ = ["ARRIVAL", "OVER", "SENT", "STEP_KIND", "STUCK", "next_instant", "write_knot"]
+__all__ = ["ARRIVAL", "OVER", "STEP_KIND", "STUCK", "next_instant", "write_knot"]
 
 #: Something that reaches a neuron: a share of a spike (kind 0), the end of its pulse (1), or a
 #: step of its current (2, `weight` being the value). `next` leads to what comes after it, -1 ends.
@@ -31,9 +38,6 @@ ARRIVAL = np.dtype(
 )
 STEP_KIND = 2
 
-#: A spike, or several of one time.
-SENT = np.dtype([("time", np.float64), ("unit", np.int64), ("times", np.int64)])
-
 #: In place of a number of spikes: there was no instant, or the neuron fires faster than float64
 #: time can resolve.
 OVER, STUCK = -1, -2
@@ -46,8 +50,7 @@ def write_knot(knots, k, u, modes, now):
     knots[k, 1] = u.x
     knots[k, 2] = drive_of(u)
     knots[k, 3] = u.ref_until
-    for j in range(u.n_modes):
-        knots[k, 4 + j] = modes[u.mode_at + j].value
+    keep_modes(u, modes, knots[k, 4:])
 
 
 @inner

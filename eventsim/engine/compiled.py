@@ -138,7 +138,7 @@ class CompiledNetwork(NamedTuple):
     """The parts together."""
 
     units: Records
-    modes: Records
+    modes: Records | None  # None where no unit has any
     populations: Records
     links: Records
     tables: Tables
@@ -185,14 +185,14 @@ def _units(net: Network) -> Records:
     return units
 
 
-def _modes(net: Network, units: Records) -> Records:
+def _modes(net: Network, units: Records) -> Records | None:
     """The modes of all units, which learn where theirs begin."""
-    parts = [np.zeros(0, dtype=MODE)]
+    parts = []
     offset = begin = 0
     for p in net.populations:
         mine = units[offset : offset + p.n]
         offset += p.n
-        if not isinstance(p, Population):
+        if not isinstance(p, Population) or not (p.n_receptors or p.adapts):
             continue
         count = p.n_receptors + bool(np.any(p.ahp_jump)) + bool(np.any(p.adapt_beta))
         rows = np.zeros((p.n, count), dtype=MODE)
@@ -215,7 +215,7 @@ def _modes(net: Network, units: Records) -> Records:
         mine["n_modes"] = count
         begin += rows.size
         parts.append(rows.reshape(-1))
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else None
 
 
 def _populations(net: Network) -> tuple[Records, NDArray[np.int64]]:

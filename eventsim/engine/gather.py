@@ -19,7 +19,8 @@ def room(rows, used, wanted):
     if rows.size > used + wanted:
         return rows
     new = np.empty(2 * (used + wanted) + 64, rows.dtype)
-    new[:used] = rows[:used]
+    for i in range(used):
+        new[i] = rows[i]
     return new
 
 

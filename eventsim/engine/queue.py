@@ -22,7 +22,7 @@ import numpy as np
 from eventsim.engine.compiled import BOUND, NEURONS, RELAY, TEST
 from eventsim.engine.deliver import deliver, emit, sort_arrivals, touch
 from eventsim.engine.heap import index_move, pending_pop
-from eventsim.engine.modal import look_again, next_event, settle, threshold_of
+from eventsim.engine.modal import keep_modes, look_again, next_event, settle, threshold_of
 from eventsim.engine.neurons import drive_of
 from eventsim.engine.relay import visit_relay
 from eventsim.engine.state import (
@@ -63,8 +63,7 @@ def _record(state, u, unit, now):
     entry.x = u.x
     entry.drive = drive_of(u)
     entry.ref_until = u.ref_until
-    for j in range(u.n_modes):
-        state.trace_modes[control[N_TRACE], j] = state.modes[u.mode_at + j].value
+    keep_modes(u, state.modes, state.trace_modes[control[N_TRACE]])
     control[N_TRACE] += 1
 
 

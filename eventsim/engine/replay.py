@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.dynamics.exponentials import MODE
 from eventsim.engine.alone import ARRIVAL, STEP_KIND, next_instant, write_knot
 from eventsim.engine.compiled import TEST, CompiledNetwork, compile_network
 from eventsim.engine.modal import next_event, threshold_of
@@ -118,7 +119,7 @@ def replay(
         events = _events(synapses, int(neuron), spikes, steps)
         unit = arrays.units[offset + neuron : offset + neuron + 1].copy()
         at, count = int(unit["mode_at"][0]), int(unit["n_modes"][0])
-        modes = arrays.modes[at : at + count].copy()
+        modes = arrays.modes[at : at + count].copy() if arrays.modes is not None else None
         unit["mode_at"] = 0
         unit["t_last"] = t_start
         knots = np.zeros((events.size + 64, 4 + count))
@@ -139,7 +140,8 @@ def trace_of(
     """The trace of some neurons of a population whose first unit is ``offset``."""
     units = arrays.units[offset + neurons]
     count = int(max(units["n_modes"], default=0))
-    modes = arrays.modes[units["mode_at"][:, None] + np.arange(count)]
+    table = np.zeros(0, dtype=MODE) if arrays.modes is None else arrays.modes
+    modes = table[units["mode_at"][:, None] + np.arange(count)]
     return Trace(
         neurons,
         knots,

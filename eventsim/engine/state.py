@@ -52,7 +52,7 @@ class State(NamedTuple):
     """All that changes during a run."""
 
     units: Records
-    modes: Records
+    modes: Records | None
     populations: Records
     heap: NDArray[np.int64]  # units by the time of their own next event
     pending: Records  # heap of deliveries under way
@@ -87,7 +87,7 @@ def new_state(
     control[BLAMED] = -1
     return State(
         units=units,
-        modes=net.modes.copy(),
+        modes=None if net.modes is None else net.modes.copy(),
         populations=net.populations.copy(),
         heap=np.zeros(n, dtype=np.int64),
         pending=np.zeros(64, dtype=PENDING),
@@ -144,5 +144,5 @@ def grow(net: CompiledNetwork, state: State) -> State:
 
 def copy_state(state: State) -> State:
     """An independent copy, for snapshots."""
-    arrays: Any = [array.copy() for array in state]
+    arrays: Any = [None if array is None else array.copy() for array in state]
     return State(*arrays)

@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.engine.alone import ARRIVAL, SENT
+from eventsim.engine.alone import ARRIVAL
 from eventsim.engine.compiled import RELAY, compile_network
 from eventsim.engine.heap import PENDING
 from eventsim.engine.rows import (
@@ -105,7 +105,7 @@ class WindowedRun:
         units["t_last"] = t_start
         self._net = arrays._replace(
             units=units,
-            modes=arrays.modes.copy(),
+            modes=None if arrays.modes is None else arrays.modes.copy(),
             tables=arrays.tables._replace(
                 order=np.array([names.index(name) for name in order], dtype=np.int64)
             ),
@@ -128,7 +128,7 @@ class WindowedRun:
             mixed=np.zeros(units.size, dtype=bool),
             touched=np.zeros(int(sizes.max()), np.int64),
         )
-        dtypes = (PENDING, LOG, SENT, ARRIVAL, PENDING)
+        dtypes = (PENDING, LOG, LOG, ARRIVAL, PENDING)
         self._buffers = tuple(np.zeros(64, dtype=dtype) for dtype in dtypes)
         self._feed = feed_rows(net, inputs)
         self._steps = current_rows(net, currents)

@@ -93,6 +93,9 @@ def _send(net, w, rows, unit, time, times):
 def _pass_on(net, state, population, rows, n, sent):
     """Max pooling of a window's arrivals, instant by instant: what passes, and how many."""
     w, n_sent, begin = state.window[0], np.int64(0), 0
+    order = np.empty(n, np.int64)
+    for i in range(n):
+        order[i] = i
     while begin < n:
         end, now = begin, rows[begin].time
         while end < n and rows[end].time == now:
@@ -100,13 +103,13 @@ def _pass_on(net, state, population, rows, n, sent):
         w.instants += 1
         n_touched, arrived = visit_relay(
             net.links, net.tables, net.units, state.heard, population, rows,
-            np.arange(begin, end), end - begin, w.instants, now, state.touched,
+            order[begin:], end - begin, w.instants, now, state.touched,
         )  # fmt: skip
         w.work += arrived
         w.events += arrived
         sent = room(sent, n_sent, n_touched)
-        passing = np.sort(state.touched[:n_touched])
-        for unit in passing:
+        for k in range(n_touched):
+            unit = state.touched[k]
             net.units[unit].ref_until = now + population.window
             sent[n_sent].time = now
             sent[n_sent].unit = unit
@@ -228,7 +231,9 @@ def _follow_all(net, state, population, buffer, n_touched, t_end, sent, limit):
                 sent[n_sent].unit = unit
                 sent[n_sent].times = times
                 n_sent += 1
-        if times == STUCK or n_sent > limit:
+                if n_sent > limit:
+                    return sent, np.int64(STUCK)
+        if times == STUCK:
             return sent, np.int64(STUCK)
         if u.where < 0 or u.next_time != key:
             n_heap = index_move(heap, n_heap, units, unit, u.next_time)
