@@ -45,7 +45,7 @@ REASONS = 3
 @click.option("--spread", type=Duration(), help="Width of the pulses, such as '1 ms'; 0: deltas.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "queue", "layered"]),
+    type=click.Choice(["auto", "layered", "windowed", "queue"]),
     default="auto",
     show_default=True,
     help="The loop to use; the spikes are the same.",

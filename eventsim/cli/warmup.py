@@ -17,7 +17,7 @@ DT = 1e-3
 
 @click.command()
 def warmup() -> None:
-    """Compile all engines into the cache, which takes about a minute.
+    """Compile all engines into the cache, which takes a minute or two.
 
     Simulations do this by themselves when they first need an engine; after this command, none
     has to. The cache holds until eventsim, Python, NumPy or Numba is changed.
@@ -30,13 +30,17 @@ def warmup() -> None:
 
     with Work("compiling") as work:
         _run_everything(_network())
+        _run_with_currents(_network(tau_syn=DT))
     seconds = work.watch.seconds
     line(f"compiled in {seconds:.1f} s" if seconds else "everything was compiled already")
     line(f"kept in {cache_folder()}")
 
 
-def _network() -> Network:
-    """A small network with each kind of projection that has a kernel of its own."""
+def _network(tau_syn: float | None = None) -> Network:
+    """A small network with each kind of projection that has a kernel of its own.
+
+    With ``tau_syn`` its output neurons have an exponential receptor.
+    """
     import numpy as np
 
     from eventsim.convolution import Conv2d
@@ -51,7 +55,7 @@ def _network() -> Network:
             Population("conv", (2, 4, 4), tau_mem=4 * DT, t_ref=DT),
             Relay("pool", (2, 2, 2)),
             Population("hidden", 4, tau_mem=4 * DT, t_ref=DT),
-            Population("out", 2, tau_mem=4 * DT, t_ref=DT),
+            Population("out", 2, tau_mem=4 * DT, t_ref=DT, tau_syn=tau_syn),
         ],
         [
             Conv2d("image", "conv", np.ones((2, 1, 3, 3)), padding=1, spread=DT),
@@ -75,5 +79,13 @@ def _run_everything(net: Network) -> None:
     for dtype in (np.float64, np.float32):
         disc.run(net, steps, dtype=dtype)
     inputs = {"image": to_spike_trains(steps, DT)}
-    for engine in ("layered", "queue"):
+    for engine in ("layered", "windowed", "queue"):
         simulate(net, inputs, disc.duration, engine=engine, record_v={"out": [0]})
+
+
+def _run_with_currents(net: Network) -> None:
+    """The engines for networks with receptors, which have kernels of their own."""
+    from eventsim.simulate import simulate
+
+    for engine in ("windowed", "queue"):
+        simulate(net, {"image": ([0.0], [0])}, 4 * DT, engine=engine, record_v={"out": [0]})

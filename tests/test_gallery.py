@@ -1,0 +1,73 @@
+"""The examples of docs/gallery run by themselves, and show what their text says."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+matplotlib.use("Agg")
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SCRIPTS = sorted(path.stem for path in (DOCS / "gallery").glob("*.py"))
+
+
+def grazing_spike(scope):
+    assert scope["spikes"].senders.tolist() == [0]
+    lead = scope["t_peak"] - scope["spikes"].times[0]
+    assert lead == pytest.approx(np.sqrt(2e-9 * scope["TAU"] * scope["TAU_SYN"]), rel=1e-3)
+
+
+def adaptation(scope):
+    for name in ("ALIF", "AHP"):
+        intervals = np.diff(scope["result"].spikes[name].times)
+        assert intervals[-1] > 1.8 * intervals[0]
+
+
+def ring(scope):
+    np.testing.assert_allclose(np.diff(scope["visits"])[[1, 3]], 0.1)
+    last = scope["result"].spikes["ring"].between(0.4, 0.5)
+    assert (last.counts(scope["N"]) == 1).all()  # one wave, once around
+
+
+def brunel(scope):
+    assert len(scope["spikes"]) / 0.4 / scope["N_EXC"] == pytest.approx(14, abs=0.5)
+    assert 0.8 < np.mean(scope["variation"]) < 1.0
+
+
+def cuba(scope):
+    assert 5 < len(scope["result"].spikes["cells"]) / 0.5 / scope["N"] < 7
+
+
+def nir_boxes(scope):
+    exact = [0.046084386, 0.051089752, 0.071091961, 0.07609089]
+    np.testing.assert_allclose(scope["result"].spikes["lif"].times, exact, atol=1e-9)
+    np.testing.assert_allclose(scope["times"], exact, atol=1e-9)  # as pulses
+
+
+CLAIMS = {f.__name__: f for f in (grazing_spike, adaptation, ring, brunel, cuba, nir_boxes)}
+
+
+def test_every_example_has_its_place_and_its_test():
+    order = re.search(r"ExplicitOrder\((.*?)\)", (DOCS / "conf.py").read_text(), re.DOTALL)
+    assert sorted(re.findall(r'"(\w+)\.py"', order[1])) == SCRIPTS == sorted(CLAIMS)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_example(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    try:
+        scope = runpy.run_path(str(DOCS / "gallery" / f"{name}.py"))
+        CLAIMS[name](scope)
+        figure = pyplot.gcf()
+        figure.savefig(tmp_path / "figure.png")  # warnings of the layout are errors here
+        assert any("time (ms)" in ax.get_xlabel() for ax in figure.axes)
+    finally:
+        pyplot.close("all")
+    assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
