@@ -89,7 +89,8 @@ def simulate(
         A run that needs more events (spikes, arrivals, ends of pulses) stops, is marked
         incomplete, and says which population ran away.
     progress : callable, optional
-        Called with (samples done, samples in all).
+        Called with (samples done, samples in all); while a single sample runs, with (thousandths
+        of its time that are done, 1000).
 
     Returns
     -------
@@ -148,8 +149,13 @@ def simulate(
         return run.on[chosen](work, interrupted)
 
     began = time.perf_counter()
+    def tick() -> None:
+        if progress is not None:
+            progress(int(1000 * (run.reached() - t_start) / (t_stop - t_start)), 1000)
+
     jobs = [Job(part, len(part)) for part in parts]
-    done = run_jobs(jobs, job, threads or os.cpu_count() or 1, progress)
+    watched = tick if progress is not None and len(trains) == 1 else None
+    done = run_jobs(jobs, job, threads or os.cpu_count() or 1, progress, watched)
     results = [
         result
         for part, items in zip(parts, done, strict=True)
@@ -198,6 +204,8 @@ class _Run:
         self.max_events, self.provenance = max_events, provenance
         self.on = {"queue": self._each(self._queue), "windowed": self._each(self._windowed)}
         self.on["layered"] = self._layered
+        #: How far the last run that began has come.
+        self.reached: Callable[[], float] = lambda: t_start
 
     @staticmethod
     def _each(one: Callable[..., Result]) -> Callable[[Work, Callable[[], bool]], list[Result]]:
@@ -210,6 +218,7 @@ class _Run:
         run = QueueRun(
             self.net, self.t_start, log=bool(self.keep), record_v=self.record_v, currents=steps
         )
+        self.reached = lambda: run.now
         run.feed(trains)
         complete = run.advance(self.t_stop, self.max_events, interrupted)
         spikes = run.spikes() if self.keep else {}
@@ -237,6 +246,7 @@ class _Run:
         run = windowed.WindowedRun(
             self.net, trains, steps, self.t_start, self.t_stop, log=bool(needed)
         )
+        self.reached = lambda: run.now
         complete = run.run(self.max_events, interrupted)
         if complete is None:
             return self._queue(trains, steps, interrupted)

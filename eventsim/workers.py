@@ -15,6 +15,10 @@ NOT_BEGUN = "not begun"
 LEFT = "did not answer in time"
 
 
+#: Seconds between two ticks.
+TICK = 0.25
+
+
 class Job(NamedTuple):
     """A piece of work and its size, for progress."""
 
@@ -27,12 +31,15 @@ def run_jobs(
     function: Callable[[Any, Callable[[], bool]], Any],
     threads: int,
     progress: Callable[[int, int], None] | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> list[Any]:
     """Results of ``function(work, interrupted)``, in order of the jobs.
 
     Kernels release the interpreter lock, so threads are enough. After Ctrl-C no job is begun, jobs
     under way see ``interrupted()`` and return what they have, and jobs that do not return within
     a second are left behind. Instead of a result these have LEFT, and those never begun NOT_BEGUN.
+    ``tick`` is called now and then while jobs are under way, in the calling thread like
+    ``progress``.
     """
     results: list[Any] = [NOT_BEGUN] * len(jobs)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -60,7 +67,12 @@ def run_jobs(
     left = len(jobs)
     try:
         while left:
-            i, result, error = finished.get()
+            try:
+                i, result, error = finished.get(timeout=None if tick is None else TICK)
+            except queue.Empty:
+                assert tick is not None
+                tick()
+                continue
             if error is not None:
                 raise error
             results[i] = result

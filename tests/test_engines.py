@@ -399,6 +399,18 @@ def test_progress_counts_samples():
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+@pytest.mark.parametrize("engine", ["queue", "windowed"])
+def test_progress_within_a_long_sample(engine):
+    seen = []
+    with pytest.warns(IncompleteRunWarning):
+        es.simulate(
+            runaway(), {"in": ([0.5], [0])}, 1e6, engine=engine, record="counts",
+            max_events=20_000_000, progress=lambda *state: seen.append(state),
+        )  # fmt: skip
+    assert seen[-1] == (1, 1) and len(seen) > 1
+    assert all(total == 1000 and 0 <= done <= 1000 for done, total in seen[:-1])
+
+
 def test_a_neuron_faster_than_time_is_stopped():
     net = es.Network([es.Population("mad", 1, tau_mem=1.0, i_bias=1e300)])
     with pytest.warns(IncompleteRunWarning, match="mad"):

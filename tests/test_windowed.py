@@ -364,6 +364,13 @@ def test_a_window_beyond_the_budget_is_left_to_the_queue():
     assert result.engine == "queue" and 2000 < len(result.spikes["loud"]) < 4000
 
 
+def test_counting_spikes_takes_no_room():
+    net = es.Network([es.Population("loud", 200, tau_mem=inf, i_bias=1e3)])
+    run = WindowedRun(net, {}, {}, 0.0, 8.0, log=False)
+    assert run.run(10**9) and run.counts()["loud"].sum() > 1_500_000
+    assert max(buffer.size for buffer in run._buffers) < 500_000
+
+
 def test_ctrl_c_returns_what_there_is():
     options = {"record": "counts", "threads": 1, "engine": "windowed"}
     es.simulate(runaway(), {"in": ([0.5], [0])}, 0.51, **options)  # compiled by now

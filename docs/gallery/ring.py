@@ -60,9 +60,9 @@ for k, (t, first) in enumerate(KICKS):
     ax.annotate(
         f"kick {k + 1}",
         (t * 1e3, (first + 5) / N),
-        xytext=(-16, 26),
+        xytext=(22, 0),
         textcoords="offset points",
-        ha="center",
+        va="center",
         arrowprops={"arrowstyle": "->"},
     )
 plt.show()

@@ -151,6 +151,11 @@ class QueueRun:
         )
 
     @property
+    def now(self) -> float:
+        """How far the kernel has come; it may be running."""
+        return float(self._state.clock[0])
+
+    @property
     def n_events(self) -> int:
         """Synaptic arrivals so far."""
         return int(self._state.control[EVENTS])

@@ -112,7 +112,8 @@ class WindowedRun:
         )
         window = np.zeros(1, dtype=WINDOW)
         window["now"] = t_start
-        window["span"] = min(self._longest, (t_stop - t_start) / 64)
+        # Short at first: it doubles while little happens.
+        window["span"] = min(self._longest, (t_stop - t_start) / 65536)
         sizes = arrays.populations["stop"] - arrays.populations["offset"]
         relayed = arrays.populations["kind"][arrays.links["target"]] == RELAY
         self._state = Windows(
@@ -171,6 +172,11 @@ class WindowedRun:
         most = most_active(self.net, self.counts())
         self.stop_reason = f"{reason}; {most}, at t = {self.t_reached:g} s"
         return False
+
+    @property
+    def now(self) -> float:
+        """How far the kernel has come; it may be running."""
+        return float(self._state.window["now"][0])
 
     @property
     def n_events(self) -> int:

@@ -32,7 +32,7 @@ __all__ = ["PAUSED", "REACHED", "WINDOW", "Windows", "run_windows", "start_windo
 #: fires faster than float64 time can resolve.
 REACHED, PAUSED, ENDLESS = range(3)
 
-#: A window with more arrivals is followed by a shorter one, one with fewer by a longer one.
+#: A window with more arrivals and spikes is followed by a shorter one, one with fewer by a longer.
 _MANY, _FEW = 1 << 17, 1 << 14
 
 #: What changes as a run goes on, beside units and buffers.
@@ -281,6 +281,7 @@ def run_windows(net, state, buffers, feed, steps, t_stop, longest, max_work, max
             if n_sent == STUCK:
                 return ENDLESS, (rows, log, sent, buffer, chosen)
             if n_sent > 0:
+                arrived += n_sent  # they take room too
                 rows, log = _report(net, w, rows, log, logged, sent, n_sent)
         while w.stepped < steps.size and steps[w.stepped].time < t_end:
             w.stepped += 1
