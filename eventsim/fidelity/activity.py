@@ -1,7 +1,6 @@
-"""Activity of layers: rates, spike counts of two models side by side, interspike intervals.
+"""Activity of layers: rates and spike counts, of one model or of two side by side.
 
-Names follow Elephant where it has them (:func:`isi`, :func:`cv`). The sums can be added up, so
-that a large data set goes through in parts.
+Sums of counts can be added up, so that a large data set goes through in parts.
 """
 
 from __future__ import annotations
@@ -15,9 +14,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from eventsim import checks
 from eventsim.errors import InvalidType
-from eventsim.recording import SpikeTrain
 
-__all__ = ["CountSums", "Moments", "cv", "isi", "rate", "saturated_share", "silent_share"]
+__all__ = [
+    "CountSums",
+    "cosine_similarity",
+    "count_bias",
+    "count_correlation",
+    "count_mae",
+    "fanofactor",
+    "rate",
+    "saturated_share",
+    "silent_share",
+]
 
 Array = NDArray[Any]
 
@@ -37,6 +45,11 @@ def rate(counts: ArrayLike, duration: float) -> float | None:
     float or None
         None without neurons.
 
+    Raises
+    ------
+    InvalidValue, InvalidType
+        A duration that is not above 0.
+
     Examples
     --------
     >>> rate([[1, 0], [2, 1]], duration=0.004)
@@ -50,6 +63,18 @@ def rate(counts: ArrayLike, duration: float) -> float | None:
 def silent_share(counts: ArrayLike) -> float | None:
     """Share of neurons without a spike (a neuron counts once for each sample).
 
+    Parameters
+    ----------
+    counts : array
+        Spikes of neurons in a window, any shape.
+
+    Returns
+    -------
+    float or None
+        Without unit. None without neurons.
+
+    Examples
+    --------
     >>> silent_share([[0, 1], [0, 3]])
     0.5
     """
@@ -63,11 +88,193 @@ def saturated_share(counts: ArrayLike, most: int) -> float | None:
     With ``most`` the number of steps this is the share of neurons that say all the coarse model
     can say: one spike in each step.
 
+    Parameters
+    ----------
+    counts : array
+        Spikes of neurons in a window, any shape.
+    most : int
+        So many spikes are all that can be said.
+
+    Returns
+    -------
+    float or None
+        Without unit. None without neurons.
+
+    Examples
+    --------
     >>> saturated_share([[4, 1], [0, 3]], most=4)
     0.25
     """
     values = np.asarray(counts)
     return float(np.mean(values >= most)) if values.size else None
+
+
+def fanofactor(counts: ArrayLike) -> float | None:
+    r"""Fano factor: variance over mean of a neuron's spike counts in repeated trials.
+
+    .. math:: F = \frac{\langle (N - \langle N \rangle)^2 \rangle}{\langle N \rangle}
+
+    0 for a count that never varies, 1 for a Poisson process. The variance is that of the
+    population (``ddof=0``), as Elephant's.
+
+    Parameters
+    ----------
+    counts : array [trial, ...]
+        Spikes in a window, first axis the trials: of one neuron, or of several, each of which has
+        a factor of its own.
+
+    Returns
+    -------
+    float or None
+        In spikes, the mean over the neurons that spiked. None without trials or spikes.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        Counts that are no integers >= 0, or without an axis.
+
+    Examples
+    --------
+    >>> fanofactor([1, 3, 2, 2])
+    0.25
+    >>> fanofactor([[1, 0], [3, 0]])
+    0.5
+
+    Notes
+    -----
+    U. Fano, Phys. Rev. 72, 26 (1947).
+    """
+    values = _integers("fanofactor", "counts", counts)
+    if not values.ndim:
+        raise checks.fail("fanofactor", "counts", "shape [trial, ...]", "one number")
+    checks.non_negative("fanofactor", "counts", values)
+    if not values.any():
+        return None
+    mean, variance = values.mean(axis=0), values.var(axis=0)
+    spiked = mean > 0
+    return float((variance[spiked] / mean[spiked]).mean())
+
+
+def cosine_similarity(first: ArrayLike, second: ArrayLike) -> float | None:
+    r"""Cosine of the angle between the mean activities of a layer in two models.
+
+    With the counts a and b of each neuron, averaged over samples,
+
+    .. math:: \cos = \frac{\sum_i a_i b_i}{\sqrt{\sum_i a_i^2} \sqrt{\sum_i b_i^2}}
+
+    which does not depend on how much a layer spikes, but on which neurons do.
+
+    Parameters
+    ----------
+    first, second : array [..., n]
+        Spike counts or rates of the same neurons; all axes but the last are averaged over.
+
+    Returns
+    -------
+    float or None
+        Without unit; 0 to 1 for counts. None where a layer is silent in either model.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        Another number of neurons, or entries that are not finite numbers.
+
+    Examples
+    --------
+    >>> cosine_similarity([[1, 0], [3, 0]], [[2, 2], [2, 2]])
+    0.7071067811865475
+
+    Notes
+    -----
+    G. Salton and M. J. McGill, Introduction to Modern Information Retrieval (1983), chapter 4.
+    """
+    where = "cosine_similarity"
+    a, b = _mean_activity(where, "first", first), _mean_activity(where, "second", second)
+    if a.size != b.size:
+        raise checks.fail(where, "second", f"{a.size} neurons as first", b.size)
+    if not a.any() or not b.any():
+        return None
+    a, b = a / np.abs(a).max(), b / np.abs(b).max()
+    cosine = float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
+    return max(-1.0, min(1.0, cosine))
+
+
+def count_bias(reference: ArrayLike, counts: ArrayLike) -> float | None:
+    """Mean of count minus reference.
+
+    Parameters
+    ----------
+    reference, counts : array of int, any shape
+        Spikes of the same neurons in a reference and in another model.
+
+    Returns
+    -------
+    float or None
+        In spikes; above 0 where the other model spikes more. None without neurons.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        Arrays of different shapes, or no integers.
+
+    Examples
+    --------
+    >>> count_bias([0, 1, 2, 3], [0, 2, 2, 4])
+    0.5
+    """
+    return CountSums.of(reference, counts).bias
+
+
+def count_mae(reference: ArrayLike, counts: ArrayLike) -> float | None:
+    """Mean of the absolute difference of counts.
+
+    Parameters
+    ----------
+    reference, counts : array of int, any shape
+        As for :func:`count_bias`.
+
+    Returns
+    -------
+    float or None
+        In spikes. None without neurons.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        As :func:`count_bias`.
+
+    Examples
+    --------
+    >>> count_mae([0, 1, 2, 3], [0, 2, 2, 2])
+    0.5
+    """
+    return CountSums.of(reference, counts).mae
+
+
+def count_correlation(reference: ArrayLike, counts: ArrayLike) -> float | None:
+    """Pearson's r of the counts in two models, over all neurons and samples.
+
+    Parameters
+    ----------
+    reference, counts : array of int, any shape
+        As for :func:`count_bias`.
+
+    Returns
+    -------
+    float or None
+        Without unit. None where one side has the same count everywhere.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        As :func:`count_bias`.
+
+    Examples
+    --------
+    >>> round(count_correlation([0, 1, 2, 3], [0, 2, 2, 4]), 4)
+    0.9487
+    """
+    return CountSums.of(reference, counts).correlation
 
 
 @dataclass(frozen=True)
@@ -96,7 +303,10 @@ class CountSums:
     @classmethod
     def of(cls, reference: ArrayLike, counts: ArrayLike) -> CountSums:
         """Sums over the counts of the same neurons in a reference and in another model."""
-        x, y = _integers("reference", reference), _integers("counts", counts)
+        x, y = (
+            _integers("CountSums", "reference", reference),
+            _integers("CountSums", "counts", counts),
+        )
         if x.shape != y.shape:
             raise checks.fail("CountSums", "counts", f"shape {x.shape}", f"shape {y.shape}")
         return cls(
@@ -136,105 +346,18 @@ class CountSums:
         return covariance / (math.sqrt(spread_x) * math.sqrt(spread_y))
 
 
-def isi(train: SpikeTrain) -> NDArray[np.float64]:
-    """Interspike intervals of all neurons of a train, neuron after neuron, in seconds.
-
-    Parameters
-    ----------
-    train : SpikeTrain
-        Spikes of one population in one sample.
-
-    Returns
-    -------
-    array of float64
-        One entry less than spikes for each neuron that spiked.
-
-    Examples
-    --------
-    >>> isi(SpikeTrain([0.0, 1.0, 1.5, 3.0], [0, 1, 0, 0]))
-    array([1.5, 1.5])
-    """
-    order = np.lexsort((train.times, train.senders))
-    same = np.diff(train.senders[order]) == 0
-    return np.diff(train.times[order])[same]
-
-
-def cv(intervals: ArrayLike) -> float | None:
-    """Coefficient of variation: standard deviation over mean of intervals.
-
-    0 for regular spikes, about 1 for a Poisson process. The deviation is that of the population
-    (``ddof=0``), as Elephant's default.
-
-    Returns
-    -------
-    float or None
-        None without intervals, or when their mean is 0.
-
-    Examples
-    --------
-    >>> cv([1.0, 3.0])
-    0.5
-    """
-    values = np.asarray(intervals, dtype=np.float64)
-    if not values.size or not values.mean():
-        return None
-    return float(values.std() / values.mean())
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Number, mean and squared deviations of values, which can be added up.
-
-    Examples
-    --------
-    >>> whole = Moments.of([1.0]) + Moments.of([2.0, 3.0])
-    >>> whole.n, whole.mean, whole.cv == cv([1.0, 2.0, 3.0])
-    (3, 2.0, True)
-    >>> Moments().mean is None
-    True
-
-    Notes
-    -----
-    T. F. Chan, G. H. Golub and R. J. LeVeque, The American Statistician 37, 242 (1983).
-    """
-
-    n: int = 0
-    middle: float = 0.0
-    squares: float = 0.0
-
-    @classmethod
-    def of(cls, values: ArrayLike) -> Moments:
-        """Moments of an array."""
-        array = np.asarray(values, dtype=np.float64).ravel()
-        if not array.size:
-            return cls()
-        middle = float(array.mean())
-        return cls(array.size, middle, float(((array - middle) ** 2).sum()))
-
-    def __add__(self, other: Moments) -> Moments:
-        n = self.n + other.n
-        if not self.n or not other.n:
-            return self if self.n else other
-        gap = other.middle - self.middle
-        return Moments(
-            n,
-            self.middle + gap * other.n / n,
-            self.squares + other.squares + gap * gap * self.n * other.n / n,
-        )
-
-    @property
-    def mean(self) -> float | None:
-        """None without values."""
-        return self.middle if self.n else None
-
-    @property
-    def cv(self) -> float | None:
-        """As :func:`cv`."""
-        return math.sqrt(self.squares / self.n) / self.middle if self.middle else None
-
-
-def _integers(field: str, values: ArrayLike) -> Array:
+def _integers(where: str, field: str, values: ArrayLike) -> Array:
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iub":
-        raise InvalidType(f"CountSums: {field}: expected integers, got dtype {array.dtype}")
+        raise InvalidType(f"{where}: {field}: expected integers, got dtype {array.dtype}")
     return array.astype(np.int64)
+
+
+def _mean_activity(where: str, field: str, counts: ArrayLike) -> Array:
+    """Mean over all axes but the last; nothing where there is nothing to average."""
+    values = checks.real_array(where, field, counts)
+    if not values.ndim:
+        raise checks.fail(where, field, "shape [..., n]", "one number")
+    checks.finite(where, field, values)
+    rows = values.reshape(-1, values.shape[-1]) if values.size else np.zeros((1, values.shape[-1]))
+    return rows.mean(axis=0, dtype=np.float64)
