@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eventsim import decode, discrete, encode, errors, fidelity, plot
     from eventsim.convolution import Conv2d
     from eventsim.discretization import Discretization
+    from eventsim.fidelity.attribution import attribute
     from eventsim.fidelity.compare import validate
     from eventsim.load import load, load_nir, load_result
     from eventsim.network import Network
@@ -45,6 +46,7 @@ _DEFINED_IN = {
     "Sparse": "eventsim.projections",
     "SpikeTrain": "eventsim.recording",
     "SumPool2d": "eventsim.pooling",
+    "attribute": "eventsim.fidelity.attribution",
     "load": "eventsim.load",
     "load_nir": "eventsim.load",
     "load_result": "eventsim.load",
@@ -74,6 +76,7 @@ __all__ = [
     "SpikeTrain",
     "SumPool2d",
     "__version__",
+    "attribute",
     "decode",
     "discrete",
     "encode",

@@ -16,6 +16,7 @@ import click
 from eventsim import __version__
 from eventsim.cli.demo import demo
 from eventsim.cli.info import info
+from eventsim.cli.ladder import ladder
 from eventsim.cli.plot import plot
 from eventsim.cli.simulate import simulate
 from eventsim.cli.validate import validate
@@ -107,10 +108,11 @@ def main() -> None:
       eventsim simulate hidden.h5 images.npz --samples 16 -o run.h5
       eventsim plot run.h5 --raster --sample 3 -o raster.png
       eventsim validate hidden.h5 --data images.npz --report report.html
+      eventsim ladder hidden.h5 --data images.npz
 
     Exit status: 0 done, 1 a run stopped early (what it had is kept), 2 error, 130 Ctrl-C.
     """
 
 
-for _command in (demo, info, simulate, validate, plot, warmup):
+for _command in (demo, info, simulate, validate, ladder, plot, warmup):
     main.add_command(_command)
