@@ -149,6 +149,7 @@ def simulate(
         return run.on[chosen](work, interrupted)
 
     began = time.perf_counter()
+
     def tick() -> None:
         if progress is not None:
             progress(int(1000 * (run.reached() - t_start) / (t_stop - t_start)), 1000)

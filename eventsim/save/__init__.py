@@ -9,9 +9,8 @@ at all (:mod:`~eventsim.save.files`).
 from __future__ import annotations
 
 import os
-from pathlib import Path
-
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from eventsim import checks
