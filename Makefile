@@ -18,6 +18,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PEERS := $(VENV)/peers
+PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check wheel bench bench-peers docs validation format clean
@@ -66,12 +68,19 @@ wheel: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
-$(VENV)/peers.stamp: $(VENV)/dev.stamp
-	$(PIP) install --quiet --no-deps spikingtorch
+# Brian2 2.9 does not run on numpy 2.4, so the simulators get an environment of their own. Not every
+# system has a build of each; those that are missing are named and left out.
+$(PEERS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python tools/install_torch.py
+	$(PEERS_PIP) install --quiet "numpy<2.4" --editable ".[torch]"
+	$(PEERS_PIP) install --quiet --no-deps spikingtorch
+	-$(PEERS_PIP) install --quiet "numpy<2.4" nest-simulator
+	-$(PEERS_PIP) install --quiet "numpy<2.4" brian2
 	touch $@
 
-bench-peers: $(VENV)/peers.stamp
-	$(BIN)/python -m benchmarks --peers $(ARGS)
+bench-peers: $(PEERS)/stamp
+	$(PEERS)/bin/python -m benchmarks --peers $(ARGS)
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import coarse_peer, memory, report, suite
+from benchmarks import memory, report, suite
 from benchmarks.timing import in_turn
 from benchmarks.workloads import WORKLOADS
 
@@ -35,17 +35,17 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--json: {chosen.json} exists; add --overwrite to replace it")
     if chosen.json and not chosen.json.parent.is_dir():
         parser.error(f"--json: there is no folder {chosen.json.parent}")
-    if chosen.peers and not coarse_peer.available():
-        print("spikingtorch or torch is not installed: measured without them", file=sys.stderr)
     print("CPU seconds on one thread; each cell: least / median / greatest of the rounds")
     records = {}
     for name in chosen.workload:
         work = WORKLOADS[name]()
+        for needs in suite.missing(work) if chosen.peers else ():
+            print(f"{name}: measured without a peer: {needs} is not installed", file=sys.stderr)
         print(f"{name}: compiling and warming up ...", end="", file=sys.stderr, flush=True)
         contenders = list(suite.contenders(work, chosen.peers))
         measured = in_turn(contenders, chosen.repeat, _progress(name, chosen.repeat))
         print(file=sys.stderr)
-        for short, row in zip(suite.names(chosen.peers), measured, strict=True):
+        for short, row in zip(suite.names(work, chosen.peers), measured, strict=True):
             row.peak_mib = memory.peak_mib(name, short)
         print("\n" + report.table(work, measured), flush=True)
         records[name] = report.record(work, measured)

@@ -16,7 +16,9 @@ import eventsim as es
 from benchmarks.contender import Contender
 from benchmarks.workloads import T_REF, TAU, Workload
 
-__all__ = ["available", "coarse", "coarse_runner"]
+__all__ = ["NEEDS", "available", "coarse", "coarse_runner"]
+
+NEEDS = "spikingtorch with torch"
 
 
 def available() -> bool:

@@ -21,7 +21,9 @@ def peak_mib(workload: str, contender: str) -> float | None:
     """Peak memory in MiB; None where the system does not tell."""
     command = [sys.executable, "-m", "benchmarks.memory", workload, contender]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout) if done.stdout.strip() else None
+    # Simulators greet on the output; the number is its last line.
+    found = re.search(r"^([0-9.]+)\s*\Z", done.stdout, re.MULTILINE)
+    return float(found.group(1)) if found else None
 
 
 def _peak_of_this_process() -> float | None:
@@ -39,8 +41,10 @@ def _peak_of_this_process() -> float | None:
 
 
 def main(workload: str, name: str) -> None:
-    for contender in contenders(WORKLOADS[workload](), peers=True, only=name):
-        contender.run()
+    (contender,) = contenders(WORKLOADS[workload](), peers=True, only=name)
+    if contender.elsewhere:
+        return
+    contender.run()
     peak = _peak_of_this_process()
     if peak is not None:
         print(peak)

@@ -37,7 +37,8 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that take part."""
     found = {"python": platform.python_version()}
-    for package in ("eventsim", "numpy", "numba", "torch", "spikingtorch"):
+    simulators = ("nest-simulator", "brian2")
+    for package in ("eventsim", "numpy", "numba", "torch", "spikingtorch", *simulators):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -49,6 +50,7 @@ def record(work: Workload, measured: list[Measured]) -> dict[str, Any]:
     """Everything measured on one workload, as plain types."""
     return {
         "title": work.title,
+        "simulated_s": work.t_stop,
         "contenders": [
             {
                 "name": row.name,
@@ -61,18 +63,24 @@ def record(work: Workload, measured: list[Measured]) -> dict[str, Any]:
             }
             for row in measured
         ],
-        "time_over_layered": {
-            name: dataclasses.asdict(spread)
-            for name, spread in ratios(measured, measured[0]).items()
+        "time_over": {
+            measured[0].name: {
+                name: dataclasses.asdict(spread)
+                for name, spread in ratios(measured, measured[0]).items()
+            }
         },
     }
 
 
-def _cells(spread: Spread | None, scale: float = 1.0, digits: int = 3) -> str:
+def _number(value: float) -> str:
+    """Three digits or more, without an exponent."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def _cells(spread: Spread | None, scale: float = 1.0) -> str:
     if spread is None:
         return "-"
-    values = (spread.min * scale, spread.median * scale, spread.max * scale)
-    return " / ".join(f"{value:.{digits}g}" for value in values)
+    return " / ".join(_number(value * scale) for value in (spread.min, spread.median, spread.max))
 
 
 def table(work: Workload, measured: list[Measured]) -> str:
@@ -80,15 +88,17 @@ def table(work: Workload, measured: list[Measured]) -> str:
     lines = [
         f"**{work.name}**: {work.title}",
         "",
-        "| | samples | ms/sample | G synaptic events/s | time over layered | peak MiB |",
-        "|---|---|---|---|---|---|",
+        "| | samples | ms/sample | CPU s per simulated s | M synaptic events/s "
+        f"| time over {measured[0].name} | peak MiB |",
+        "|---|---|---|---|---|---|---|",
     ]
     compared = ratios(measured, measured[0])
     for row in measured:
         memory = "-" if row.peak_mib is None else f"{row.peak_mib:.0f}"
         lines.append(
             f"| {row.name} | {row.samples} | {_cells(row.ms_per_sample)} "
-            f"| {_cells(row.events_per_s, 1e-9)} | {_cells(compared.get(row.name))} | {memory} |"
+            f"| {_cells(row.ms_per_sample, 1e-3 / work.t_stop)} "
+            f"| {_cells(row.events_per_s, 1e-6)} | {_cells(compared.get(row.name))} | {memory} |"
         )
     return "\n".join(lines)
 

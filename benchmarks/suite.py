@@ -4,30 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import coarse_peer
+from benchmarks import brian_peer, coarse_peer, nest_peer
 from benchmarks.contender import Contender
-from benchmarks.engines import engine
+from benchmarks.engines import engine, why_not
 from benchmarks.roofline import roofline
 from benchmarks.workloads import Workload
 
-__all__ = ["contenders", "names"]
+__all__ = ["contenders", "missing", "names"]
 
 _MAKERS = {
-    "layered": lambda work: engine(work, "layered", len(work.trains)),
+    "layered": lambda work: engine(work, "layered", work.samples),
+    "windowed": lambda work: engine(work, "windowed", work.samples),
     "queue": lambda work: engine(work, "queue", work.queue_samples),
-    "roofline": lambda work: roofline(work, len(work.trains)),
-    "coarse": lambda work: coarse_peer.coarse(work, len(work.trains)),
+    "roofline": lambda work: roofline(work, work.samples),
+    "coarse": lambda work: coarse_peer.coarse(work, work.samples),
+    "nest": nest_peer.nest_precise,
+    "brian": brian_peer.brian_grid,
 }
+_PEERS = {"coarse": coarse_peer, "nest": nest_peer, "brian": brian_peer}
 
 
-def names(peers: bool) -> list[str]:
+def _applicable(work: Workload) -> list[str]:
+    """Names of all contenders that fit a workload, installed or not."""
+    if why_not(work, "layered") is None:  # layer after layer, each step of a coarse model fits
+        return ["layered", "queue", "roofline", "coarse"]
+    engines = [name for name in ("windowed", "queue") if why_not(work, name) is None]
+    return [*engines, "nest", "brian"]
+
+
+def names(work: Workload, peers: bool) -> list[str]:
     """Short names of the contenders; peers only where they are installed."""
-    with_peer = peers and coarse_peer.available()
-    return [name for name in _MAKERS if name != "coarse" or with_peer]
+    return [
+        name
+        for name in _applicable(work)
+        if name not in _PEERS or (peers and _PEERS[name].available())
+    ]
+
+
+def missing(work: Workload) -> list[str]:
+    """Peers of a workload that are not installed, by the packages that they need."""
+    absent = [_PEERS[name] for name in _applicable(work) if name in _PEERS]
+    return [peer.NEEDS for peer in absent if not peer.available()]
 
 
 def contenders(work: Workload, peers: bool, only: str | None = None) -> Iterator[Contender]:
-    """The contenders of a workload, the layered engine first."""
-    for name in names(peers):
+    """The contenders of a workload; the first is what the others are compared with."""
+    for name in names(work, peers):
         if only in (None, name):
             yield _MAKERS[name](work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -52,14 +51,14 @@ def in_turn(
 ) -> list[Measured]:
     """Measure all contenders ``repeat`` times, in turn, after one round that is not counted.
 
-    The time is that of all threads of the process, so hidden parallelism would show.
+    The time is that of all threads of a process, so hidden parallelism would show.
     """
     measured = [Measured(c.name, c.samples, c.run()) for c in contenders]
     for done in range(repeat):
         for contender, row in zip(contenders, measured, strict=True):
-            began = time.process_time()
+            began = contender.clock()
             contender.run()
-            row.cpu_s.append(time.process_time() - began)
+            row.cpu_s.append(contender.clock() - began)
         report(done + 1)
     return measured
 

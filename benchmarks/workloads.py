@@ -5,6 +5,11 @@ W1
     Poisson input at 0.2 per t_ref for 16 t_ref; hidden neurons fire at about 0.12 per t_ref.
 W1p
     The same with pulses of width t_ref.
+W2
+    Recurrent, delta synapses: 12,500 neurons, each with 1,250 random inputs and a Poisson train of
+    20 kHz from outside (`benchmarks.brunel`). 50 ms.
+W3
+    Recurrent, exponential currents: 4,000 neurons without input (`benchmarks.cuba`). 1 s.
 W4
     Convolutional 28x28 - 16@5x5 - max-pool 2 - 32@5x5 - max-pool 2 - 10, padding 2 (so that images
     keep their size: 28, 14, 7), delta synapses, max pooling by first spike. Poisson input at 0.2
@@ -20,8 +25,16 @@ from dataclasses import dataclass
 import numpy as np
 
 import eventsim as es
+from benchmarks import brunel, cuba
 
-__all__ = ["WORKLOADS", "Workload", "convolutional", "feed_forward"]
+__all__ = [
+    "WORKLOADS",
+    "Workload",
+    "convolutional",
+    "feed_forward",
+    "random_deltas",
+    "random_exponentials",
+]
 
 T_REF = 2e-3
 TAU = 4 * T_REF
@@ -35,9 +48,14 @@ class Workload:
     name: str
     title: str
     net: es.Network
-    trains: list[es.SpikeTrain]  # of the Input, one for each sample
+    trains: list[es.SpikeTrain]  # of the Input, one for each sample; empty where there is none
     t_stop: float
-    queue_samples: int  # so many samples are enough for the slow engine
+    queue_samples: int = 1  # so many samples are enough for the slow engine
+
+    @property
+    def samples(self) -> int:
+        """How many there are; a network without an Input runs once."""
+        return max(1, len(self.trains))
 
     @property
     def steps(self) -> int:
@@ -46,7 +64,7 @@ class Workload:
 
     def inputs(self, samples: int) -> dict[str, list[es.SpikeTrain]]:
         """Input of the first samples, as `eventsim.simulate` takes it."""
-        return {self.net.inputs[0]: self.trains[:samples]}
+        return {name: self.trains[:samples] for name in self.net.inputs}
 
 
 def _poisson(n: int, t_stop: float, rng: np.random.Generator) -> es.SpikeTrain:
@@ -124,11 +142,36 @@ def convolutional(
     t_stop = steps * T_REF
     title = f"{side}x{side} - {first}@5x5 - pool 2 - {second}@5x5 - pool 2 - {outputs}, deltas"
     trains = [_poisson(side * side, t_stop, rng) for _ in range(samples)]
-    return Workload(name, title, net, trains, t_stop, queue_samples=1)
+    return Workload(name, title, net, trains, t_stop)
+
+
+def random_deltas(
+    name: str, excitatory: int = 10_000, inhibitory: int = 2_500, t_stop: float = 0.05
+) -> Workload:
+    """Recurrent network of delta neurons with input from outside."""
+    net = brunel.brunel(excitatory, inhibitory)
+    n = excitatory + inhibitory
+    title = f"Brunel, {n} neurons, deltas, {1e3 * t_stop:g} ms"
+    return Workload(name, title, net, [brunel.outside(n, t_stop)], t_stop)
+
+
+def random_exponentials(
+    name: str,
+    excitatory: int = 3200,
+    inhibitory: int = 800,
+    probability: float = 0.02,
+    t_stop: float = cuba.T_STOP,
+) -> Workload:
+    """Recurrent network with exponential currents that runs on its own."""
+    net = cuba.cuba(excitatory, inhibitory, probability)
+    title = f"CUBA, {excitatory + inhibitory} neurons, exponential currents, {1e3 * t_stop:g} ms"
+    return Workload(name, title, net, [], t_stop)
 
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W1": lambda: feed_forward("W1"),
     "W1p": lambda: feed_forward("W1p", spread=T_REF),
+    "W2": lambda: random_deltas("W2"),
+    "W3": lambda: random_exponentials("W3"),
     "W4": lambda: convolutional("W4"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,16 +12,26 @@ import torch
 
 import eventsim as es
 from benchmarks import __main__ as command
-from benchmarks import coarse_peer, report, suite
+from benchmarks import brian_peer, coarse_peer, memory, nest_peer, report, suite
 from benchmarks.contender import Contender
 from benchmarks.roofline import roofline
 from benchmarks.timing import Measured, in_turn, ratios
-from benchmarks.workloads import T_REF, TAU, WORKLOADS, convolutional, feed_forward
+from benchmarks.workloads import (
+    T_REF,
+    TAU,
+    WORKLOADS,
+    convolutional,
+    feed_forward,
+    random_deltas,
+    random_exponentials,
+)
 
 DENSE = {"sizes": (20, 70, 5), "std": (0.4, 0.3), "samples": 3, "steps": 8}
 TINY = {
     "W1": lambda: feed_forward("W1", **DENSE),
     "W1p": lambda: feed_forward("W1p", spread=T_REF, **DENSE),
+    "W2": lambda: random_deltas("W2", 160, 40, t_stop=0.03),
+    "W3": lambda: random_exponentials("W3", 160, 40, 0.2, t_stop=0.1),
     "W4": lambda: convolutional("W4", side=8, channels=(3, 4), outputs=3, samples=2, steps=6),
 }
 
@@ -47,23 +58,41 @@ def work(request):
     return TINY[request.param]()
 
 
-def test_engines_agree(work):
-    inputs = work.inputs(len(work.trains))
-    layered, queue = (
-        es.simulate(work.net, inputs, work.t_stop, engine=engine, threads=1)
-        for engine in ("layered", "queue")
+@pytest.fixture(params=["W1", "W1p", "W4"])
+def layers(request):
+    return TINY[request.param]()
+
+
+def run(work, engine):
+    """Results of all samples."""
+    results = es.simulate(
+        work.net, work.inputs(work.samples), work.t_stop, engine=engine, threads=1
     )
-    last = work.net.outputs[0]
-    assert layered.counts[last].sum() > 0
-    for a, b in zip(layered, queue, strict=True):
+    return results if isinstance(results, es.Results) else [results]
+
+
+def test_engines_agree(work):
+    special, general = suite.names(work, peers=False)[:2]
+    assert special == ("windowed" if work.name in ("W2", "W3") else "layered")
+    assert general == "queue"
+    results, last = run(work, special), work.net.populations[-1].name
+    assert sum(result.counts[last].sum() for result in results) > 0
+    for a, b in zip(results, run(work, general), strict=True):
+        assert a.n_events == b.n_events
         for name in a.spikes:
             np.testing.assert_array_equal(a.spikes[name].senders, b.spikes[name].senders)
             np.testing.assert_allclose(a.spikes[name].times, b.spikes[name].times, atol=1e-12)
-    assert layered.n_events == queue.n_events
 
 
-def test_roofline_handles_the_same_events(work):
+def test_an_engine_that_does_not_fit_is_left_out(monkeypatch):
+    work = TINY["W3"]()
+    monkeypatch.setattr(suite, "why_not", lambda work, name: None if name == "queue" else "no")
+    assert suite.names(work, peers=False) == ["queue"]
+
+
+def test_roofline_handles_the_same_events(layers):
     """All synaptic events but those of pools, which have no weights."""
+    work = layers
     results = es.simulate(work.net, work.inputs(2), work.t_stop)
     pooled = sum(
         result.counts[link.source].sum()
@@ -101,11 +130,47 @@ def test_coarse_peer_is_the_coarse_model(name):
     np.testing.assert_array_equal(counts.numpy(), twin.sum(axis=1))
 
 
-def test_peers_are_named_only_where_installed(monkeypatch):
-    monkeypatch.setattr(coarse_peer, "available", lambda: False)
-    assert suite.names(peers=True) == suite.names(peers=False)
-    monkeypatch.setattr(coarse_peer, "available", lambda: True)
-    assert "coarse" in suite.names(peers=True) and "coarse" not in suite.names(peers=False)
+PEERS = {"coarse": coarse_peer, "nest": nest_peer, "brian": brian_peer}
+
+
+def test_peers_are_named_only_where_installed(work, monkeypatch):
+    mine = {"nest", "brian"} if work.name in ("W2", "W3") else {"coarse"}
+    for peer in PEERS.values():
+        monkeypatch.setattr(peer, "available", lambda: False)
+    without = suite.names(work, peers=False)
+    assert suite.names(work, peers=True) == without
+    assert set(suite.missing(work)) == {PEERS[name].NEEDS for name in mine}
+    for peer in PEERS.values():
+        monkeypatch.setattr(peer, "available", lambda: True)
+    assert set(suite.names(work, peers=True)) - set(without) == mine
+    assert suite.names(work, peers=False) == without and not suite.missing(work)
+
+
+# The other simulators are no requirement; where one is installed it is held to the same network.
+
+if nest_peer.available():
+
+    @pytest.mark.parametrize("name", ["W2", "W3"])
+    @pytest.mark.filterwarnings("ignore")
+    def test_nest_runs_the_same_network(name):
+        work = TINY[name]()
+        spikes = run(work, "queue")[0].spikes["cells"]
+        times, senders, _ = nest_peer.run_nest(work)
+        np.testing.assert_array_equal(senders, spikes.senders)
+        np.testing.assert_allclose(times, spikes.times, rtol=0, atol=1e-12)
+
+
+if brian_peer.available():
+
+    @pytest.mark.parametrize("name", ["W2", "W3"])
+    @pytest.mark.filterwarnings("ignore")
+    def test_brian_runs_the_same_network(name, tmp_path):
+        """On a fine grid: about as many spikes."""
+        work = TINY[name]()
+        brian_peer.build_brian(work, str(tmp_path), step=2e-5)
+        assert brian_peer.run_brian(str(tmp_path)) >= 0.0
+        expected = len(run(work, "queue")[0].spikes["cells"])
+        assert abs(brian_peer.spike_count(str(tmp_path)) - expected) < 0.05 * expected
 
 
 def test_rounds_go_in_turn():
@@ -114,6 +179,12 @@ def test_rounds_go_in_turn():
     measured = in_turn([a, b], 2)
     assert order == list("ababab")
     assert [len(row.cpu_s) for row in measured] == [2, 2]
+
+
+def test_a_contender_may_bring_a_clock():
+    seconds = iter([1.0, 4.0, 10.0, 15.0])
+    (row,) = in_turn([Contender("a", 1, lambda: None, clock=lambda: next(seconds))], 2)
+    assert row.cpu_s == [3.0, 5.0]
 
 
 def test_ratio_is_taken_round_by_round():
@@ -137,4 +208,13 @@ def test_table_and_file(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         command.main(["--json", str(path)])
     assert "--overwrite" in capsys.readouterr().err
+    assert set(kept["workloads"]["W1"]["time_over"]["layered"]) == {"queue", "axpy roofline"}
     assert report.machine()["processor"]
+
+
+def test_memory_is_the_last_line(monkeypatch):
+    """Whatever a simulator says before; none where a contender runs elsewhere."""
+    for said, expected in (("NEST 3\n250\n12.5\n", 12.5), ("NEST 3\n", None), ("", None)):
+        done = subprocess.CompletedProcess([], 0, stdout=said)
+        monkeypatch.setattr(memory.subprocess, "run", lambda *a, done=done, **k: done)
+        assert memory.peak_mib("W3", "nest") == expected
