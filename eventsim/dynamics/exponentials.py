@@ -113,8 +113,8 @@ def highest_response(tau: Floats, tau_mode: Floats) -> Floats:
 
     Examples
     --------
-    >>> highest_response(np.array([1.0, 1.0, np.inf]), np.array([1.0, 0.5, 0.25])).round(6)
-    array([0.367879, 0.25    , 0.25    ])
+    >>> highest_response(np.array([1.0, 1.0, np.inf]), np.array([1.0, 0.5, 0.25])).round(4)
+    array([0.3679, 0.25  , 0.25  ])
     """
     short, long = np.minimum(tau, tau_mode), np.maximum(tau, tau_mode)
     with np.errstate(invalid="ignore", divide="ignore"):
