@@ -61,7 +61,7 @@ def simulate(
     """Run a network exactly, from ``t_start`` up to but not including ``t_stop``.
 
     Spike times carry no time step: between instants each potential has a closed form, and every
-    upward crossing is located by it (:mod:`eventsim.dynamics.lif`).
+    upward crossing is found from it (:mod:`eventsim.dynamics`).
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Binary heaps on flat arrays.
 
-Two of them drive the queue engine. The *indexed* heap holds at most one entry for each neuron, its
-next own event, and can move or remove it (decrease-key). The *pending* heap holds deliveries that
-are under way: one entry for each row of synapses, never one for each synapse.
+The queue engine and the windowed one use both. The *indexed* heap holds at most one entry for each
+neuron, its next own event, and can move or remove it (decrease-key). The *pending* heap holds
+deliveries that are under way: one entry for each row of synapses, never one for each synapse.
 
 Keys are ordered completely, so what comes out never depends on how entries came in: by (time,
 neuron) in the indexed heap, by (time, projection, source, kind, origin, synapse) in the other.

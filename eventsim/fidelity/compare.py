@@ -89,7 +89,7 @@ def validate(
         Default all cores. No effect on results.
     progress : callable, optional
         Called with (sample runs done, sample runs in all).
-    engine : {"auto", "queue", "layered"}
+    engine : {"auto", "layered", "windowed", "queue"}
         As in :func:`eventsim.simulate`. No effect on results.
 
     Returns
