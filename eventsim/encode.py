@@ -23,14 +23,8 @@ from eventsim.populations import Population
 from eventsim.recording import SpikeTrain
 
 __all__ = [
-    "bernoulli",
-    "encode",
-    "periodic",
-    "poisson",
-    "to_currents",
-    "to_spike_trains",
-    "to_steps",
-]
+    "bernoulli", "encode", "periodic", "poisson", "to_currents", "to_spike_trains", "to_steps",
+]  # fmt: skip
 
 Array = NDArray[Any]
 Seed = int | tuple[int, ...] | list[int]
@@ -251,10 +245,11 @@ def to_spike_trains(
     jitter: float = 1.0,
     seed: Seed = 0,
     sample_ids: ArrayLike | None = None,
+    phase: float = 0.0,
 ) -> list[SpikeTrain]:
     """Spike times for spikes in steps, one train for each sample.
 
-    A spike of step ``k`` arrives at ``(k + jitter u) dt`` with ``u`` uniform in [0, 1): within
+    A spike of step ``k`` arrives at ``(k + phase + jitter u) dt``, ``u`` uniform in [0, 1): within
     ``[k dt, (k + 1) dt)`` in float64 too. Its ``u`` depends on seed, sample id, step and unit
     alone, not on other spikes.
 
@@ -265,11 +260,13 @@ def to_spike_trains(
     dt : float
         Length of a step in seconds, > 0.
     jitter : float
-        Part of the step over which arrivals spread, 0 to 1. 0: at ``k dt`` exactly.
+        Part of the step over which arrivals spread, 0 to 1. 0: all at one time of the step.
     seed : int or tuple of int
         Seed, >= 0.
     sample_ids : array of int [sample], optional
         Ids that key the samples' generators. Default 0, 1, 2, ...
+    phase : float
+        Where in the step arrivals begin, 0 to ``1 - jitter``.
 
     Returns
     -------
@@ -298,13 +295,16 @@ def to_spike_trains(
     jitter = checks.scalar(where, "jitter", jitter)
     if not 0.0 <= jitter <= 1.0:
         raise checks.fail(where, "jitter", "a number from 0 to 1", jitter)
+    phase = checks.scalar(where, "phase", phase)
+    if not 0.0 <= phase <= 1.0 - jitter:
+        raise checks.fail(where, "phase", f"a number from 0 to 1 - jitter = {1 - jitter:g}", phase)
     ids = _sample_ids(where, sample_ids, len(spikes))
     trains = []
     for sample, generator in zip(spikes, _generators(where, seed, ids, _JITTER), strict=True):
         step, sender = np.nonzero(sample)
         times = step * dt
-        if jitter > 0.0:
-            times = (step + jitter * generator.random(sample.shape)[step, sender]) * dt
+        if jitter > 0.0 or phase > 0.0:
+            times = (step + phase + jitter * generator.random(sample.shape)[step, sender]) * dt
             # Rounding may reach the next step's start, or fall before this one's.
             times = np.clip(times, step * dt, np.nextafter((step + 1) * dt, -np.inf))
         order = np.lexsort((sender, times))

@@ -3,8 +3,8 @@
 Kernels are compiled with ``cache=True`` and ``nogil=True``, and never with fastmath, which would
 allow the compiler to reorder sums. Numba's disk cache looks only at the file of the kernel itself,
 so it would go stale when a function that the kernel calls, in another file, changes. The cache
-folder is therefore named by a hash of all sources that a kernel can depend on, and of the versions
-of Python, numpy and numba.
+folder is therefore named by a hash of all sources whose functions a kernel in another file may
+call, and of the versions of Python, numpy and numba.
 
 The folder lies in ``$NUMBA_CACHE_DIR`` when that is set, else in ``$XDG_CACHE_HOME/eventsim``, else
 in ``~/.cache/eventsim``. Where that cannot be written it is a temporary folder of this process. It
@@ -29,8 +29,12 @@ from numba.core import event
 
 __all__ = ["CompileWatch", "cache_folder", "inner", "maker", "njit", "pending_compilation"]
 
-#: Sources above every kernel: they call kernels but no kernel can depend on them.
-TOP_LAYERS = ("__main__", "cli", "plot", "report")
+#: Sources above the engines. No kernel of another file calls a function of theirs, so that they
+#: can change without the engines being compiled again.
+TOP_LAYERS = (
+    "__init__", "__main__", "cli", "decode", "encode", "fidelity", "gym", "load", "plot", "report",
+    "save",
+)  # fmt: skip
 
 #: So many cache folders of other versions are kept beside the current one.
 KEPT_FOLDERS = 8

@@ -14,7 +14,7 @@ import eventsim as es
 from eventsim import decode, encode
 from eventsim.cli import main
 from eventsim.errors import FileError, InvalidType, InvalidValue, UnsupportedNetwork
-from eventsim.fidelity import attribution, metrics
+from eventsim.fidelity import metrics, task
 from eventsim.fidelity.ladder import Effect
 from eventsim.fidelity.parts import Parts
 from eventsim.fidelity.variants import depth, with_exponentials
@@ -180,7 +180,7 @@ def test_changes_are_paired_with_the_rung_before(case, report):
 
 
 def test_results_do_not_depend_on_parts_or_threads(case, report, monkeypatch):
-    monkeypatch.setattr(attribution, "PART_SAMPLES", 5)
+    monkeypatch.setattr(task, "SHARD_SAMPLES", 5)
     again = es.attribute(*case, jitter_seeds=2, threads=1)
     assert again.to_dict() == report.to_dict()
 
@@ -331,7 +331,7 @@ def contents(folder):
 
 
 def test_a_job_that_was_stopped_goes_on_and_ends_with_the_same_bytes(case, tmp_path, monkeypatch):
-    monkeypatch.setattr(attribution, "PART_SAMPLES", 5)
+    monkeypatch.setattr(task, "SHARD_SAMPLES", 5)
     es.attribute(*case, out=tmp_path / "whole")
 
     def die(done, total):

@@ -17,7 +17,7 @@ from scipy import stats
 import eventsim as es
 from eventsim import decode, encode
 from eventsim.errors import EventsimError, FileError, InvalidType, InvalidValue, UnsupportedNetwork
-from eventsim.fidelity import compare, metrics, task, words
+from eventsim.fidelity import metrics, samples, task, words
 
 DT = 1e-3
 Z = 1.959963984540054
@@ -174,7 +174,7 @@ def report(case):
 
 def reproducible(report) -> dict:
     found = report.to_dict()
-    del found["timing"], found["provenance"]["engine"]
+    del found["provenance"]["engine"]
     return found
 
 
@@ -245,13 +245,7 @@ def test_beyond_noise_pairs_the_changes_with_those_of_the_second_draw(report):
 
 @pytest.mark.parametrize(("chunk", "threads"), [(1, 1), (5, 2)])
 def test_results_do_not_depend_on_chunks_or_threads(case, report, monkeypatch, chunk, threads):
-    monkeypatch.setattr(
-        task.Task,
-        "chunks",
-        lambda self, cores: [
-            np.arange(k, min(k + chunk, SAMPLES)) for k in range(0, SAMPLES, chunk)
-        ],
-    )
+    monkeypatch.setattr(task, "SHARD_SAMPLES", chunk)
     again = es.validate(*case, jitter_seeds=2, spreads=[0.0], extend=0.5 * DT, threads=threads)
     assert reproducible(again) == reproducible(report)
 
@@ -273,24 +267,13 @@ def test_the_seed_decides(case, report):
     assert reproducible(other)["variants"] != reproducible(report)["variants"]
 
 
-def test_chunks_cover_all_samples_once_and_stay_small(case):
-    net, disc, images, labels = case
-    checked = task.check_task(
-        net,
-        disc,
-        np.repeat(images, 20, axis=0),
-        np.repeat(labels, 20),
-        steps=None,
-        jitter_seeds=1,
-        spread=None,
-        spreads=(),
-        extend=0.0,
-        seed=0,
-    )
-    for cores in (1, 16):
-        chunks = checked.chunks(cores)
-        assert np.concatenate(chunks).tolist() == list(range(240))
-        assert max(map(len, chunks)) <= max(task.CHUNK_SAMPLES, 16 * cores)
+def test_shards_hold_no_more_spikes_than_fit(case, monkeypatch):
+    checked = task.check_task(*case)
+    assert checked.shard_samples == task.SHARD_SAMPLES
+    monkeypatch.setattr(task, "SHARD_NUMBERS", 3 * 5 * 30)
+    assert checked.shard_samples == 3
+    monkeypatch.setattr(task, "SHARD_NUMBERS", 1)
+    assert checked.shard_samples == 1
 
 
 def test_options(case):
@@ -425,7 +408,7 @@ def test_half_a_run_is_no_comparison(case, monkeypatch, reason):
         late = [dataclasses.replace(r, complete=False, stop_reason=reason) for r in batch]
         return type(batch)(late, batch.wall_s)
 
-    monkeypatch.setattr(compare, "simulate", cut_short)
+    monkeypatch.setattr(samples, "simulate", cut_short)
     with pytest.raises(KeyboardInterrupt if reason == "interrupted" else EventsimError):
         es.validate(*case)
 

@@ -173,8 +173,8 @@ def _show(report: FidelityReport) -> None:
     line("\nBrackets: 95 % intervals. Spikes: of a whole layer, for one image, on average.")
     line("Second draw: input spikes are random; drawn again, they change some answers.\n")
     line(_verdict(report), style="bold")
-    timing = [report.timing[variant.name] for variant in report.continuous]
-    events, seconds = (sum(t[key] for t in timing) for key in ("events", "seconds"))
+    events = sum(variant.events for variant in report.continuous)
+    seconds = sum(report.timing[variant.name] for variant in report.continuous)
     line(
         f"The exact runs: {events / 1e6:,.0f} million synaptic events in {seconds:.2g} s, "
         f"{events / seconds / 1e6:,.0f} million per second."

@@ -6,16 +6,8 @@ from typing import Any
 
 import click
 
-from eventsim.cli.nir import nir_options
-from eventsim.cli.options import (
-    Duration,
-    architecture_option,
-    duration_text,
-    new_output,
-    overwrite_option,
-    seed_option,
-    threads_option,
-)
+from eventsim.cli.comparison import Request, comparison_options
+from eventsim.cli.options import Duration, duration_text, new_output
 from eventsim.cli.terminal import Work, line, wrote
 
 _REPEAT = "Can be repeated."
@@ -26,60 +18,30 @@ def _times(name: str, text: str) -> Any:
 
 
 @click.command()
-@click.argument("net", type=click.Path())
-@click.option(
-    "--data", required=True, type=click.Path(), help="An .npz file with images and labels."
+@comparison_options(
+    _times(
+        "--spread",
+        "Width of the pulses, such as '1 ms'; 0: deltas. The first is that of the rungs, the "
+        "others are variants. Default: as the file says (usually one step), and deltas.",
+    ),
+    _times("--tau-syn", "Variant with exponential synapses. Default: half a step."),
+    _times("--delay", "Variant with so much delay in every layer. Default: half a step."),
+    _times(
+        "--extend",
+        "Variant that runs so much longer. Default: half a step, one step, one step for each "
+        "layer.",
+    ),
+    click.option("--no-variants", is_flag=True, help="Only from coarse to continuous."),
+    click.option("--json", "json_file", type=click.Path(), help="Write all numbers (.json)."),
 )
-@click.option("--samples", type=click.IntRange(min=1), help="Only the first samples of the data.")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps, default as in training.")
-@click.option(
-    "--jitter-seeds",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Repeat with so many draws of the spike times within a step.",
-)
-@_times(
-    "--spread",
-    "Width of the pulses, such as '1 ms'; 0: deltas. The first is that of the rungs, the others "
-    "are variants. Default: as the file says (usually one step), and deltas.",
-)
-@_times("--tau-syn", "Variant with exponential synapses. Default: half a step.")
-@_times("--delay", "Variant with so much delay in every layer. Default: half a step.")
-@_times(
-    "--extend",
-    "Variant that runs so much longer. Default: half a step, one step, one step for each layer.",
-)
-@click.option("--no-variants", is_flag=True, help="Only from coarse to continuous.")
-@seed_option
-@threads_option
-@click.option("--json", "json_file", type=click.Path(), help="Write all numbers (.json).")
-@click.option(
-    "--out",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Keep finished parts, and the numbers; the same command goes on where one was stopped.",
-)
-@architecture_option
-@nir_options
-@overwrite_option
 def ladder(
-    net: str,
-    data: str,
-    samples: int | None,
-    steps: int | None,
-    jitter_seeds: int,
+    request: Request,
     spread: tuple[float, ...],
     tau_syn: tuple[float, ...],
     delay: tuple[float, ...],
     extend: tuple[float, ...],
     no_variants: bool,
-    seed: int,
-    threads: int | None,
     json_file: str | None,
-    out: str | None,
-    architecture: str | None,
-    nir: dict[str, Any],
     overwrite: bool,
 ) -> None:
     """Find the causes of the gap between the network NET and its exact simulation.
@@ -98,23 +60,7 @@ def ladder(
     outputs = [] if json_file is None else [new_output(json_file, overwrite)]
     if no_variants and (spread[1:] or tau_syn or delay or extend):
         raise click.UsageError("expected variants or --no-variants, got both")
-    from pathlib import Path
-
-    from eventsim import checks
-    from eventsim.cli.stimuli import fitting_images, read_images
-    from eventsim.errors import FileError
-    from eventsim.load import load
-
-    network, disc = load(net, architecture, **nir)
-    if disc is None:
-        raise FileError(
-            f"{net}: discretization: expected the discrete model that was trained, got none "
-            "(NIR files have none; eventsim.save writes a network together with one)"
-        )
-    images, labels = read_images(data)
-    if samples is not None and samples > len(images):
-        raise checks.fail("ladder", "--samples", f"at most {len(images)}", samples)
-    fitting_images(network, images)
+    case = request.read("ladder")
 
     from eventsim.fidelity.attribution import attribute
 
@@ -122,28 +68,21 @@ def ladder(
     widths = list(dict.fromkeys(spread))
     with Work("climbing") as work:
         found = attribute(
-            network,
-            disc,
-            images[:samples],
-            labels[:samples],
-            steps=steps,
-            jitter_seeds=jitter_seeds,
+            *case,
             spread=widths[0] if widths else None,
             spreads=widths[1:] if widths else default,
             tau_syns=tau_syn or default,
             delays=delay or default,
             extends=extend or default,
-            seed=seed,
-            threads=threads,
             progress=work,
-            out=out,
+            **request.options,
         )
         seconds = work.seconds
     line(found.summary())
     if json_file is not None:
         found.to_json(json_file, overwrite=overwrite)
-    if out is not None:
-        outputs.append(Path(out) / "ladder.json")
+    if request.out is not None:
+        outputs.append(request.out / "ladder.json")
     took = f"{found.settings['samples']} images in {duration_text(round(seconds, 1))}"
     if outputs:
         wrote(outputs, took)

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from eventsim import checks
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType
-from eventsim.fidelity import metrics
 from eventsim.fidelity.ladder import Effect, LadderReport
-from eventsim.fidelity.parts import Parts
-from eventsim.fidelity.rungs import Cascade, Counts, Samples, coarse, continuous, second_draw
-from eventsim.fidelity.sums import RungSums
-from eventsim.fidelity.task import Task, check_task
+from eventsim.fidelity.measured import rung
+from eventsim.fidelity.plans import Group, Plan, PlanJob, run_plans
+from eventsim.fidelity.rungs import Cascade
+from eventsim.fidelity.samples import Samples, coarse, continuous, second_draw
+from eventsim.fidelity.shards import How, Progress
+from eventsim.fidelity.sums import Found, Sums
+from eventsim.fidelity.task import Task, check_task, in_steps
 from eventsim.fidelity.variants import depth, with_exponentials
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
-from eventsim.provenance import run_provenance
+from eventsim.populations import Population
 
 __all__ = ["attribute"]
-
-#: Samples of one part. Whatever their number, results are the same.
-PART_SAMPLES = 64
 
 #: What each rung changes, in words that go before "costs 1.2 points".
 CAUSES = {
@@ -39,8 +38,6 @@ CAUSES = {
     "pooling": "max pooling by its continuous rule in place of an OR over the step",
     "continuous": "keeping the spike times inside the step from layer to layer",
 }
-
-Progress = Callable[[int, int], None]
 
 
 def attribute(
@@ -58,8 +55,10 @@ def attribute(
     extends: Sequence[float] | None = None,
     seed: int = 0,
     threads: int | None = None,
-    progress: Progress | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
     out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> LadderReport:
     """Find what the gap between the coarse network and the continuous one consists of.
 
@@ -103,12 +102,10 @@ def attribute(
     seed : int
         Seed of all draws, >= 0, used as in :func:`eventsim.validate`: both give the same numbers
         for coarse, second draw and continuous.
-    threads : int, optional
-        Default all cores. No effect on results.
-    progress : callable, optional
-        Called with (sample runs done, sample runs in all).
+    threads, workers, scheduler, progress
+        As in :func:`eventsim.validate`.
     out : str or Path, optional
-        Folder for finished parts and, at the end, ``ladder.json``. A call with the same arguments
+        Folder for finished shards and, at the end, ``ladder.json``. A call with the same arguments
         goes on where one was stopped, and ends with the same bytes.
 
     Returns
@@ -135,66 +132,42 @@ def attribute(
     ['deltas', 'exponential, 0.5 steps', 'delay of 0.5 steps']
     """
     task = check_task(
-        net, disc, images, labels, steps=steps, jitter_seeds=jitter_seeds, spread=spread,
-        spreads=(0.0,) if spreads is None else spreads, extend=0.0, seed=seed,
+        net, disc, images, labels, where="attribute", steps=steps, jitter_seeds=jitter_seeds,
+        spread=spread, spreads=(0.0,) if spreads is None else spreads, seed=seed,
     )  # fmt: skip
-    cores = os.cpu_count() or 1 if threads is None else checks.whole(
-        "attribute", "threads", threads, 1
-    )  # fmt: skip
-    climb = Cascade(task)
-    plans = _ladder(task, climb) + _variants(task, climb, tau_syns, delays, extends)
-    parts = Parts(out, _job(task, plans))
-    each = sum(plan.runs for plan in plans)
-    sums = {plan.name: RungSums(task, plan.runs) for plan in plans}
-    for first in range(0, task.samples, PART_SAMPLES):
-        ids = np.arange(first, min(first + PART_SAMPLES, task.samples))
-        name = f"samples-{ids[0]:06}-{ids[-1]:06}"
-        done = first * each
-        part = parts.get(name)
-        if part is None:
-            samples = Samples(task, ids, cores)
-            part = {}
-            for plan in plans:
-                one = RungSums(task, plan.runs)
-                for run in range(plan.runs):
-                    one.count(run, samples.counts, plan.run(samples, run))
-                    done += len(ids)
-                    if progress is not None and done < first * each + len(ids) * each:
-                        progress(done, task.samples * each)
-                part[plan.name] = one.to_dict()
-            parts.put(name, part)
-        for plan in plans:
-            sums[plan.name].add(part[plan.name])
-        if progress is not None:
-            progress((first + len(ids)) * each, task.samples * each)
-    report = _report(task, plans, sums)
-    if parts.folder is not None:
-        report.to_json(parts.folder / "ladder.json", overwrite=True)
+    how = How.check("attribute", threads, out, workers, scheduler, progress)
+    dt = disc.dt
+    build = partial(
+        ladder_plans,
+        tau_syns=_times("tau_syns", tau_syns, (0.5 * dt,)),
+        delays=_times("delays", delays, (0.5 * dt,)),
+        extends=_times("extends", extends, (0.5 * dt, dt, depth(net) * dt)),
+    )
+    job = PlanJob(task, build, "ladder")
+    sums = run_plans(job, how)
+    report = _report(task, job.groups[0].plans, sums)
+    if out is not None:
+        report.to_json(Path(out) / "ladder.json", overwrite=True)
     return report
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A rung before it is run; ``run`` gives the counts of every layer for some samples."""
-
-    name: str
-    kind: str
-    reference: str | None
-    what: str
-    runs: int
-    window: float
-    run: Callable[[Samples, int], Counts]
+def ladder_plans(
+    task: Task, tau_syns: Sequence[float], delays: Sequence[float], extends: Sequence[float]
+) -> list[Group]:
+    """The rungs, then the variants."""
+    climb = Cascade(task)
+    return [Group(task, _ladder(task, climb) + _variants(task, climb, tau_syns, delays, extends))]
 
 
-def _ladder(task: Task, climb: Cascade) -> list[_Plan]:
+def _ladder(task: Task, climb: Cascade) -> list[Plan]:
     """From coarse to continuous."""
     length = task.disc.duration
-    plans = [_Plan("coarse", "rung", None, "", 1, length, coarse)]
+    plans = [Plan("coarse", "rung", None, "", 1, length, coarse)]
 
-    def add(name: str, runs: int, run: Callable[[Samples, int], Counts]) -> None:
+    def add(name: str, runs: int, run: Callable[[Samples, int], Found]) -> None:
         reference = [plan.name for plan in plans if plan.kind == "rung"][-1]
         kind = "yardstick" if name == "second draw" else "rung"
-        plans.append(_Plan(name, kind, reference, CAUSES[name], runs, length, run))
+        plans.append(Plan(name, kind, reference, CAUSES[name], runs, length, run))
 
     if task.draws:
         add("second draw", task.draws, second_draw)
@@ -207,116 +180,69 @@ def _ladder(task: Task, climb: Cascade) -> list[_Plan]:
     return plans
 
 
-def _variants(task: Task, climb: Cascade, tau_syns: Any, delays: Any, extends: Any) -> list[_Plan]:
+def _variants(task: Task, climb: Cascade, tau_syns: Any, delays: Any, extends: Any) -> list[Plan]:
     """Other ways to be continuous."""
     dt, length = task.disc.dt, task.disc.duration
-    plans: list[_Plan] = []
+    plans: list[Plan] = []
 
-    def add(name: str, what: str, window: float, run: Callable[[Samples, int], Counts]) -> None:
+    def add(name: str, what: str, window: float, run: Callable[[Samples, int], Found]) -> None:
         if name not in [plan.name for plan in plans]:
-            plans.append(_Plan(name, "variant", "continuous", what, task.runs, window, run))
+            plans.append(Plan(name, "variant", "continuous", what, task.runs, window, run))
 
     for width in task.spreads[1:]:
-        name = f"pulses of {_steps(width, dt)}" if width else "deltas"
+        name = f"pulses of {in_steps(width, dt)}" if width else "deltas"
         how = f"in {name}" if width else "at once (deltas)"
         run = continuous(task.net.with_spread(width), length)
         add(name, f"delivering the charge {how}", length, run)
-    for tau in _times("tau_syns", tau_syns, (0.5 * dt,)):
-        checks.positive("attribute", "tau_syns", tau)
-        what = f"delivering the charge by exponential synapses of {_steps(tau, dt)}"
+    for tau in tau_syns:
+        what = f"delivering the charge by exponential synapses of {in_steps(tau, dt)}"
         run = continuous(with_exponentials(task.net, tau), length)
-        add(f"exponential, {_steps(tau, dt)}", what, length, run)
-    for delay in _times("delays", delays, (0.5 * dt,)):
-        what = f"delaying every layer by {_steps(delay, dt)}"
-        add(f"delay of {_steps(delay, dt)}", what, length, climb.delayed(delay))
-    layers = depth(task.net)
-    for extra in _times("extends", extends, (0.5 * dt, dt, layers * dt)):
-        what = f"extending the window by {_steps(extra, dt)}"
-        if extends is None and extra > dt:
+        add(f"exponential, {in_steps(tau, dt)}", what, length, run)
+    for delay in delays:
+        what = f"delaying every layer by {in_steps(delay, dt)}"
+        run = climb.delayed(_layers_late(task, delay))
+        add(f"delay of {in_steps(delay, dt)}", what, length, run)
+    for extra in extends:
+        what = f"extending the window by {in_steps(extra, dt)}"
+        if extra == depth(task.net) * dt > dt:
             what += ", one for each layer"
-        add(
-            f"window + {_steps(extra, dt)}",
-            what,
-            length + extra,
-            continuous(climb.net, length + extra),
-        )
+        window = length + extra
+        add(f"window + {in_steps(extra, dt)}", what, window, continuous(climb.net, window))
     return plans
 
 
-def _times(field: str, values: Any, default: tuple[float, ...]) -> list[float]:
-    """Times in seconds, >= 0."""
+def _layers_late(task: Task, delay: float) -> Callable[[str, str], float]:
+    """So many seconds before every layer of neurons, and none before a max pooling."""
+    return lambda source, target: delay if isinstance(task.net[target], Population) else 0.0
+
+
+def _times(field: str, values: Any, default: tuple[float, ...]) -> tuple[float, ...]:
+    """Times in seconds, >= 0; time constants are not 0."""
     if values is None:
-        return list(default)
+        return default
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
         raise InvalidType(f"attribute: {field}: expected a list of seconds, got {values!r}")
-    times = [checks.scalar("attribute", f"{field}[{k}]", v) for k, v in enumerate(values)]
+    times = tuple(checks.scalar("attribute", f"{field}[{k}]", v) for k, v in enumerate(values))
     for k, time in enumerate(times):
         if time < 0:
             raise checks.fail("attribute", f"{field}[{k}]", "seconds >= 0", time)
+        if field == "tau_syns":
+            checks.positive("attribute", field, time)
     return times
 
 
-def _steps(seconds: float, dt: float) -> str:
-    """A time in steps.
-
-    >>> _steps(0.5e-3, 1e-3), _steps(1e-3, 1e-3)
-    ('0.5 steps', '1 step')
-    """
-    text = f"{seconds / dt:.6g}"
-    return f"{text} step" if text == "1" else f"{text} steps"
-
-
 def _settings(task: Task) -> dict[str, Any]:
-    width = task.spreads[0]
-    return {
-        "samples": task.samples,
-        "steps": task.disc.steps,
-        "dt": task.disc.dt,
-        "encoder": task.disc.encoder,
-        "synapse": f"pulses of {_steps(width, task.disc.dt)}" if width else "delta synapses",
-        "spread": width,
-        "jitter_seeds": task.jitter_seeds,
-        "draws": task.draws,
-        "seed": task.seed,
-        "output": task.output.name,
-        "tie_rule": "lowest index",
-        "level": metrics.LEVEL,
-    }
+    return {**task.settings(), "synapse": task.synapse, "spread": task.spreads[0]}
 
 
-def _provenance(task: Task) -> dict[str, Any]:
-    return run_provenance(
-        task.net,
-        images=_digest(task.pixels),
-        labels=_digest(task.labels),
-        discretization=task.disc.to_dict(),
-    )
-
-
-def _job(task: Task, plans: list[_Plan]) -> dict[str, Any]:
-    """All that decides the result, but for the command line."""
-    rungs = [[plan.name, plan.runs, plan.window] for plan in plans]
-    made = {key: value for key, value in _provenance(task).items() if key != "command"}
-    return {"rungs": rungs, "part": PART_SAMPLES, **_settings(task), **made}
-
-
-def _digest(array: NDArray[Any]) -> str:
-    return hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).hexdigest()
-
-
-def _report(task: Task, plans: list[_Plan], sums: dict[str, RungSums]) -> LadderReport:
+def _report(task: Task, plans: Sequence[Plan], sums: dict[str, Sums]) -> LadderReport:
     first, second = sums["coarse"], sums.get("second draw")
     rungs = tuple(
-        sums[plan.name].rung(
-            plan.name, plan.kind, plan.what, plan.window, first,
-            None if plan.reference is None else (plan.reference, sums[plan.reference]), second,
-        )
-        for plan in plans
-    )  # fmt: skip
+        rung(plan, sums[plan.name], first, sums.get(plan.reference or ""), second) for plan in plans
+    )
 
     def effect(cause: str, before: str, after: str, part: bool) -> Effect:
-        change = metrics.paired_difference(sums[before].right(), sums[after].right())
-        return Effect(cause, before, after, part, change)
+        return Effect(cause, before, after, part, sums[after].against(sums[before]))
 
     effects = [
         effect(plan.what, plan.reference, plan.name, plan.kind == "rung")
@@ -332,5 +258,5 @@ def _report(task: Task, plans: list[_Plan], sums: dict[str, RungSums]) -> Ladder
         effects=tuple(effects),
         gap=effect("all changes together", "coarse", "continuous", False),
         settings=_settings(task),
-        provenance=_provenance(task),
+        provenance=task.provenance(),
     )

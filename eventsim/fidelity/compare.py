@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eventsim import checks, decode
+from eventsim import decode
 from eventsim.discretization import Discretization
-from eventsim.encode import encode, to_currents, to_spike_trains
-from eventsim.errors import EventsimError, IncompleteRunWarning
 from eventsim.fidelity import metrics
+from eventsim.fidelity.details import Intervals, step_intervals
+from eventsim.fidelity.measured import variant
+from eventsim.fidelity.plans import Group, Plan, PlanJob, run_plans
 from eventsim.fidelity.result import Disagreement, FidelityReport
-from eventsim.fidelity.tally import Tally, step_intervals
-from eventsim.fidelity.task import Task, check_task
+from eventsim.fidelity.samples import Samples, exact
+from eventsim.fidelity.shards import How, Progress
+from eventsim.fidelity.sums import Found, Sums
+from eventsim.fidelity.task import Task, check_task, in_steps
 from eventsim.network import Network
-from eventsim.populations import Population
-from eventsim.provenance import run_provenance
-from eventsim.recording import Results
-from eventsim.simulate import simulate
 
 __all__ = ["validate"]
 
 #: Disagreeing samples whose pictures a report carries.
 PICTURES = 24
 
-Progress = Callable[[int, int], None]
+Run = Callable[[Samples, int], Found]
 
 
 def validate(
@@ -46,9 +44,12 @@ def validate(
     spreads: Sequence[float] = (),
     extend: float | bool = False,
     seed: int = 0,
-    threads: int | None = None,
-    progress: Progress | None = None,
     engine: str = "auto",
+    threads: int | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> FidelityReport:
     """Compare the continuous network with the coarse one, on the same input spikes.
 
@@ -85,12 +86,21 @@ def validate(
         Seed of all draws, >= 0. Run 0 takes ``encode(images, disc, seed=seed)`` and
         ``to_spike_trains(x, disc.dt, seed=seed)``; further draw or placement k takes the seed
         ``(seed, k)``.
-    threads : int, optional
-        Default all cores. No effect on results.
-    progress : callable, optional
-        Called with (sample runs done, sample runs in all).
     engine : {"auto", "layered", "windowed", "queue"}
         As in :func:`eventsim.simulate`. No effect on results.
+    threads : int, optional
+        Cores to use in one process. Default all, shared among the workers. Like all that follow
+        without effect on results.
+    workers : int, optional
+        Run on so many processes of this computer. Needs ``eventsim[dask]``.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``"tcp://10.0.0.1:8786"``; run on its workers,
+        with one thread each. Needs ``eventsim[dask]``.
+    out : str or Path, optional
+        Folder for finished shards and, at the end, ``report.json``. A call with the same arguments
+        goes on where one was stopped, and ends with the same bytes.
+    progress : callable, optional
+        Called with (sample runs done, sample runs in all).
 
     Returns
     -------
@@ -104,6 +114,10 @@ def validate(
     UnsupportedNetwork
         Several Inputs or outputs, an analog image that passes weights, or what the twin or the
         engine cannot express.
+    FileError
+        ``out`` holds something else, or cannot be written; no scheduler answers.
+    MissingExtra
+        ``workers`` or ``scheduler`` without dask.distributed.
     EventsimError
         A run exceeded its event budget.
 
@@ -127,173 +141,108 @@ def validate(
         net, disc, images, labels, steps=steps, jitter_seeds=jitter_seeds, spread=spread,
         spreads=spreads, extend=extend, seed=seed,
     )  # fmt: skip
-    cores = os.cpu_count() or 1 if threads is None else checks.whole(
-        "validate", "threads", threads, 1
-    )  # fmt: skip
-    comparison = _Comparison(task, cores, engine, progress)
-    for ids in task.chunks(cores):
-        comparison.run(ids)
-    return comparison.report()
+    how = How.check("validate", threads, out, workers, scheduler, progress)
+    job = PlanJob(task, partial(comparison, engine=engine), "comparison")
+    sums = run_plans(job, how)
+    report = _report(task, job, sums, engine)
+    if out is not None:
+        report.to_json(Path(out) / "report.json", overwrite=True)
+    return report
 
 
-class _Comparison:
-    """Tallies of all variants, filled chunk by chunk."""
+def comparison(task: Task, engine: str) -> list[Group]:
+    """The coarse run, further draws, and the exact runs."""
+    length = task.disc.duration
 
-    def __init__(self, task: Task, cores: int, engine: str, progress: Progress | None) -> None:
-        self.task, self.cores, self.engine, self._progress = task, cores, engine, progress
-        length = task.disc.duration
-        self.coarse = Tally(task, "coarse", "coarse", None, 1, length)
+    def plan(name: str, kind: str, runs: int, window: float, run: Run) -> Plan:
+        reference = None if kind == "coarse" else "coarse"
+        return Plan(name, kind, reference, "", runs, window, run, {"intervals": Intervals})
+
+    plans = [plan("coarse", "coarse", 1, length, _coarse)]
+    if task.draws:
         further = "second draw" if task.draws == 1 else f"{task.draws} further draws"
-        self.second = (
-            Tally(task, f"coarse, {further}", "second draw", None, task.draws, length)
-            if task.draws
-            else None
-        )
-        self.continuous = [
-            Tally(task, _name(task, width), "continuous", width, task.runs, task.window)
-            for width in task.spreads
-        ]
-        self.nets = [task.net.with_spread(width) for width in task.spreads]
-        self.done = 0
-        self.total = task.samples * (1 + task.draws + task.runs * len(task.spreads))
+        plans.append(plan(f"coarse, {further}", "second draw", task.draws, length, _second_draw))
+    for width in task.spreads:
+        run = _exact(task.net.with_spread(width), task.window, engine)
+        plans.append(plan(_name(task, width), "continuous", task.runs, task.window, run))
+    return [Group(task, plans)]
 
-    def run(self, ids: NDArray[np.int64]) -> None:
-        """All variants on some of the samples."""
-        task = self.task
-        x = encode(task.pixels[ids], task.disc, seed=task.seed, sample_ids=ids)
-        coarse = self._twin(self.coarse, 0, ids, x, None)
-        for k in range(task.draws):
-            other = encode(task.pixels[ids], task.disc, seed=(task.seed, k + 1), sample_ids=ids)
-            self._twin(self.second, k, ids, other, coarse)
-        for k in range(task.runs):
-            arguments = self._inputs(x, ids, k)
-            for tally, net in zip(self.continuous, self.nets, strict=True):
-                self._exact(tally, net, k, ids, arguments, coarse)
 
-    def _twin(
-        self,
-        tally: Tally | None,
-        run: int,
-        ids: NDArray[np.int64],
-        x: NDArray[Any],
-        coarse: dict[str, NDArray[np.int64]] | None,
-    ) -> dict[str, NDArray[np.int64]]:
-        """Counts of every layer in the coarse model."""
-        assert tally is not None
-        began = time.perf_counter()
-        spikes = self.task.disc.run(self.task.net, x, layers=True, threads=self.cores)
-        tally.seconds += time.perf_counter() - began
-        assert isinstance(spikes, dict)
-        counts = {name: spikes[name].sum(axis=1, dtype=np.int64) for name in tally.layers}
-        tally.add_counts(run, ids, counts if coarse is None else coarse, counts)
+def _coarse(samples: Samples, run: int) -> Found:
+    return _in_steps(samples, run, samples.spikes)
+
+
+def _second_draw(samples: Samples, run: int) -> Found:
+    return _in_steps(samples, run, samples.drawn_again(run))
+
+
+def _in_steps(samples: Samples, run: int, spikes: Mapping[str, NDArray[Any]]) -> Found:
+    details = {}
+    if run == 0:
+        dt = samples.task.disc.dt
+        details["intervals"] = Intervals.of({
+            name: [step_intervals(sample, dt) for sample in spikes[name]]
+            for name in samples.task.layers
+        })  # fmt: skip
+    return Found(samples.counted(spikes), details=details)
+
+
+def _exact(net: Network, window: float, engine: str) -> Run:
+    """An exact run; spikes are kept only where intervals are taken from them."""
+
+    def run_samples(samples: Samples, run: int) -> Found:
+        layers, details = samples.task.layers, {}
+        found = exact(
+            net, samples, samples.inputs(run), window, samples.currents,
+            layers if run == 0 else "counts", engine,
+        )  # fmt: skip
         if run == 0:
-            for name in tally.layers:
-                samples = (step_intervals(sample, self.task.disc.dt) for sample in spikes[name])
-                tally.add_intervals(name, samples)
-        self._advance(len(ids))
-        return counts
-
-    def _inputs(self, x: NDArray[Any], ids: NDArray[np.int64], run: int) -> dict[str, Any]:
-        """What the continuous network gets for the input of the coarse one."""
-        task = self.task
-        if isinstance(task.entry, Population):
-            return {"inputs": {}, "currents": to_currents(x, task.disc, task.entry)}
-        seed = task.seed if run == 0 else (task.seed, run)
-        trains = to_spike_trains(x, task.disc.dt, seed=seed, sample_ids=ids)
-        return {"inputs": {task.entry.name: trains}}
-
-    def _exact(
-        self,
-        tally: Tally,
-        net: Network,
-        run: int,
-        ids: NDArray[np.int64],
-        arguments: dict[str, Any],
-        coarse: dict[str, NDArray[np.int64]],
-    ) -> None:
-        """One continuous run; spikes are kept only where intervals are taken from them."""
-        before = self.done
-        with warnings.catch_warnings():
-            # _complete turns an incomplete run into an error.
-            warnings.simplefilter("ignore", IncompleteRunWarning)
-            results = simulate(
-                net,
-                t_stop=self.task.window,
-                record=tally.layers if run == 0 else "counts",
-                engine=self.engine,
-                threads=self.cores,
-                progress=lambda done, _: self._advance(before + done - self.done),
-                **arguments,
+            details["intervals"] = Intervals.of(
+                {name: [metrics.isi(r.spikes[name]) for r in found] for name in layers}
             )
-        assert isinstance(results, Results)
-        _complete(results, ids)
-        tally.seconds += results.wall_s
-        tally.events += results.n_events
-        tally.add_counts(run, ids, coarse, results.counts)
-        if run == 0:
-            for name in tally.layers:
-                tally.add_intervals(name, (metrics.isi(r.spikes[name]) for r in results))
+        return Found({n: found.counts[n] for n in layers}, details=details, events=found.n_events)
 
-    def _advance(self, samples: int) -> None:
-        self.done += samples
-        if self._progress is not None:
-            self._progress(self.done, self.total)
+    return run_samples
 
-    def report(self) -> FidelityReport:
-        """The numbers of all variants."""
-        task, coarse = self.task, self.coarse
-        disagreements = _disagreements(task, coarse, self.continuous[0])
-        pictures = {}
-        if task.pictures is not None:
-            pictures = {d.sample: task.pictures[d.sample] for d in disagreements[:PICTURES]}
-        tallies = [coarse, *([self.second] if self.second else []), *self.continuous]
-        return FidelityReport(
-            coarse=coarse.variant(coarse),
-            second_draw=self.second.variant(coarse) if self.second else None,
-            continuous=tuple(t.variant(coarse, self.second) for t in self.continuous),
-            disagreements=disagreements,
-            settings=_settings(task),
-            assumptions=tuple(task.disc.assumptions()),
-            provenance=run_provenance(
-                task.net,
-                engine=self.engine,
-                images=_digest(task.pixels),
-                labels=_digest(task.labels),
-                discretization=task.disc.to_dict(),
-            ),
-            timing={
-                tally.name: {
-                    "seconds": tally.seconds,
-                    "events": tally.events,
-                    "events_per_second": tally.events / tally.seconds if tally.seconds else 0.0,
-                }
-                for tally in tallies
-            },
-            pictures=pictures,
-        )
+
+def _report(task: Task, job: PlanJob, sums: Mapping[str, Sums], engine: str) -> FidelityReport:
+    """The numbers of all plans."""
+    plans = job.groups[0].plans
+    coarse, main = sums["coarse"], sums[_name(task, task.spreads[0])]
+    second = next((sums[plan.name] for plan in plans if plan.kind == "second draw"), None)
+    spreads = {_name(task, width): width for width in task.spreads}
+    variants = [
+        variant(plan, sums[plan.name], coarse, second, spreads.get(plan.name)) for plan in plans
+    ]
+    disagreements = _disagreements(task, coarse, main)
+    pictures = {}
+    if task.pictures is not None:
+        pictures = {d.sample: task.pictures[d.sample] for d in disagreements[:PICTURES]}
+    return FidelityReport(
+        coarse=variants[0],
+        second_draw=None if second is None else variants[1],
+        continuous=tuple(v for v in variants if v.kind == "continuous"),
+        disagreements=disagreements,
+        settings={
+            **task.settings(),
+            "window": task.window,
+            "extend": task.extend,
+            "spreads": list(task.spreads),
+        },
+        assumptions=tuple(task.disc.assumptions()),
+        provenance=task.provenance(engine=engine),
+        timing=dict(job.seconds),
+        pictures=pictures,
+    )
 
 
 def _name(task: Task, spread: float) -> str:
     if spread == 0:
         return "continuous, deltas"
-    steps = spread / task.disc.dt
-    return f"continuous, pulses of {steps:.4g} step{'' if steps == 1 else 's'}"
+    return f"continuous, pulses of {in_steps(spread, task.disc.dt)}"
 
 
-def _complete(results: Results, ids: NDArray[np.int64]) -> None:
-    """Half a comparison is none: pass on Ctrl-C, and refuse a run that was cut short."""
-    late = [(i, r.stop_reason) for i, r in zip(ids, results, strict=True) if not r.complete]
-    if not late:
-        return
-    if any("interrupted" in reason for _, reason in late):
-        raise KeyboardInterrupt
-    sample, reason = late[0]
-    raise EventsimError(
-        f"validate: sample {sample}: expected a run to the end of the window, got: {reason}"
-    )
-
-
-def _disagreements(task: Task, coarse: Tally, other: Tally) -> tuple[Disagreement, ...]:
+def _disagreements(task: Task, coarse: Sums, other: Sums) -> tuple[Disagreement, ...]:
     """Samples that change class in the first run, the firmest first, then in order."""
     a, b = coarse.outputs[0], other.outputs[0]
     first, second = decode.classes(a), decode.classes(b)
@@ -312,25 +261,3 @@ def _disagreements(task: Task, coarse: Tally, other: Tally) -> tuple[Disagreemen
         )
         for i in ranked
     )
-
-
-def _settings(task: Task) -> dict[str, Any]:
-    return {
-        "samples": task.samples,
-        "steps": task.disc.steps,
-        "dt": task.disc.dt,
-        "window": task.window,
-        "extend": task.extend,
-        "encoder": task.disc.encoder,
-        "spreads": list(task.spreads),
-        "jitter_seeds": task.jitter_seeds,
-        "draws": task.draws,
-        "seed": task.seed,
-        "output": task.output.name,
-        "tie_rule": "lowest index",
-        "level": metrics.LEVEL,
-    }
-
-
-def _digest(array: NDArray[Any]) -> str:
-    return hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).hexdigest()

@@ -218,9 +218,9 @@ class FidelityReport:
     settings, assumptions, provenance
         What was run; what the coarse model takes for granted as rows (name, value, why); software,
         network and data.
-    timing : mapping of str to mapping
-        Variant name -> seconds, events, events_per_second. Seconds are measured, and may hold the
-        compilation of a first run; all else in the report is reproducible.
+    timing : mapping of str to float
+        Variant name -> measured seconds of what ran in this process, compilation included; not
+        written to files, where all is reproducible.
 
     Examples
     --------
@@ -241,7 +241,7 @@ class FidelityReport:
     settings: Mapping[str, Any]
     assumptions: tuple[tuple[str, str, str], ...]
     provenance: Mapping[str, Any]
-    timing: Mapping[str, Mapping[str, float]]
+    timing: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[int, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -270,7 +270,6 @@ class FidelityReport:
             "disagreements": [item.to_dict() for item in self.disagreements],
             "assumptions": [list(row) for row in self.assumptions],
             "provenance": dict(self.provenance),
-            "timing": {name: dict(values) for name, values in self.timing.items()},
         }
 
     def to_json(self, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,22 +14,33 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, UnsupportedNetwork
+from eventsim.fidelity import metrics
 from eventsim.network import Network, Units
 from eventsim.populations import Input, Population
+from eventsim.provenance import run_provenance
 
-__all__ = ["Task", "check_task"]
-
-WHERE = "validate"
+__all__ = ["Task", "check_task", "in_steps"]
 
 #: Samples that are encoded and simulated together, and the most spikes in steps they may hold.
-CHUNK_SAMPLES = 64
-CHUNK_NUMBERS = 1 << 26
+SHARD_SAMPLES = 64
+SHARD_NUMBERS = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Checked arguments of :func:`eventsim.validate`."""
+    """Checked arguments of :func:`eventsim.validate` and its like.
 
+    Attributes
+    ----------
+    where : str
+        Who asked, for errors.
+    phase, jitter : float
+        Input spikes arrive at ``(k + phase + jitter u) dt`` in step k, u uniform in [0, 1).
+    settle : int
+        First steps whose spikes are not counted, in the coarse model and in the continuous one.
+    """
+
+    where: str
     net: Network
     disc: Discretization
     pixels: NDArray[Any]
@@ -40,6 +52,9 @@ class Task:
     jitter_seeds: int
     extend: float
     seed: int
+    phase: float = 0.0
+    jitter: float = 1.0
+    settle: int = 0
 
     @property
     def samples(self) -> int:
@@ -61,14 +76,75 @@ class Task:
         """Continuous runs of each variant: analog input has no spikes to place."""
         return 1 if self.disc.encoder == "constant" else self.jitter_seeds
 
-    def chunks(self, cores: int) -> list[NDArray[np.int64]]:
-        """Ids of the samples that are worked on together."""
+    @property
+    def layers(self) -> list[str]:
+        """Names of all populations but the Input, from input to output."""
+        return [name for name in self.net.order if name not in self.net.inputs]
+
+    @property
+    def counted_steps(self) -> int:
+        """Steps of the coarse model whose spikes are counted."""
+        return self.disc.steps - self.settle
+
+    @property
+    def shard_samples(self) -> int:
+        """Samples that are worked on together."""
         numbers = self.disc.steps * sum(p.n for p in self.net.populations)
-        size = max(1, min(max(CHUNK_SAMPLES, 16 * cores), CHUNK_NUMBERS // numbers))
-        return [
-            np.arange(first, min(first + size, self.samples))
-            for first in range(0, self.samples, size)
-        ]
+        return max(1, min(SHARD_SAMPLES, SHARD_NUMBERS // numbers))
+
+    @property
+    def synapse(self) -> str:
+        """The synapse that the verdict is about, in words."""
+        width = self.spreads[0]
+        return f"pulses of {in_steps(width, self.disc.dt)}" if width else "delta synapses"
+
+    def settings(self) -> dict[str, Any]:
+        """What was asked, of plain types."""
+        return {
+            "samples": self.samples,
+            "steps": self.disc.steps,
+            "dt": self.disc.dt,
+            "encoder": self.disc.encoder,
+            "jitter_seeds": self.jitter_seeds,
+            "draws": self.draws,
+            "seed": self.seed,
+            "output": self.output.name,
+            "tie_rule": "lowest index",
+            "level": metrics.LEVEL,
+        }
+
+    def provenance(self, **more: Any) -> dict[str, Any]:
+        """Software, network and data."""
+        return run_provenance(
+            self.net,
+            images=_digest(self.pixels),
+            labels=_digest(self.labels),
+            discretization=self.disc.to_dict(),
+            **more,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """All of it that decides results, of plain types."""
+        made = {k: v for k, v in self.provenance().items() if k not in ("command", "software")}
+        return {
+            **self.settings(),
+            **made,
+            "spreads": list(self.spreads),
+            "extend": self.extend,
+            "phase": self.phase,
+            "jitter": self.jitter,
+            "settle": self.settle,
+        }
+
+
+def in_steps(seconds: float, dt: float) -> str:
+    """A time in steps.
+
+    >>> in_steps(0.5e-3, 1e-3), in_steps(1e-3, 1e-3)
+    ('0.5 steps', '1 step')
+    """
+    text = f"{seconds / dt:.6g}"
+    return f"{text} step" if text == "1" else f"{text} steps"
 
 
 def check_task(
@@ -77,12 +153,13 @@ def check_task(
     images: Any,
     labels: Any,
     *,
-    steps: Any,
-    jitter_seeds: Any,
-    spread: Any,
-    spreads: Any,
-    extend: Any,
-    seed: Any,
+    where: str = "validate",
+    steps: Any = None,
+    jitter_seeds: Any = 1,
+    spread: Any = None,
+    spreads: Any = (),
+    extend: Any = 0.0,
+    seed: Any = 0,
 ) -> Task:
     """The arguments of :func:`eventsim.validate` as a Task, or the error that says what is wrong.
 
@@ -92,89 +169,90 @@ def check_task(
         As :func:`eventsim.validate`.
     """
     if not isinstance(net, Network):
-        raise InvalidType(f"{WHERE}: net: expected a Network, got {type(net).__name__}")
+        raise InvalidType(f"{where}: net: expected a Network, got {type(net).__name__}")
     if disc is None:
         raise checks.fail(
-            WHERE, "disc", "a Discretization, which says how the network was trained: "
+            where, "disc", "a Discretization, which says how the network was trained: "
             "disc=Discretization(rule='coarse', dt=..., steps=...)",
             "None (the network file holds none)",
         )  # fmt: skip
     if not isinstance(disc, Discretization):
-        raise InvalidType(f"{WHERE}: disc: expected a Discretization, got {type(disc).__name__}")
+        raise InvalidType(f"{where}: disc: expected a Discretization, got {type(disc).__name__}")
     if steps is not None:
-        disc = dataclasses.replace(disc, steps=checks.whole(WHERE, "steps", steps, 1))
-    entry, output = _entry(net, disc), _output(net)
-    pixels, pictures = _pixels(images, entry)
+        disc = dataclasses.replace(disc, steps=checks.whole(where, "steps", steps, 1))
+    entry, output = _entry(where, net, disc), _output(where, net)
+    pixels, pictures = _pixels(where, images, entry)
     return Task(
+        where=where,
         net=net,
         disc=disc,
         pixels=pixels,
         pictures=pictures,
-        labels=_labels(labels, len(pixels), output),
+        labels=_labels(where, labels, len(pixels), output),
         entry=entry,
         output=output,
-        spreads=_spreads(disc, spread, spreads),
-        jitter_seeds=checks.whole(WHERE, "jitter_seeds", jitter_seeds, 1),
-        extend=_extend(disc, extend),
-        seed=checks.whole(WHERE, "seed", seed, 0),
+        spreads=_spreads(where, disc, spread, spreads),
+        jitter_seeds=checks.whole(where, "jitter_seeds", jitter_seeds, 1),
+        extend=_extend(where, disc, extend),
+        seed=checks.whole(where, "seed", seed, 0),
     )
 
 
-def _entry(net: Network, disc: Discretization) -> Units:
+def _entry(where: str, net: Network, disc: Discretization) -> Units:
     """The population that gets the image."""
     if disc.encoder != "constant":
         if len(net.inputs) != 1:
             raise UnsupportedNetwork(
-                f"{WHERE}: net: expected one Input for the image, got {list(net.inputs)}"
+                f"{where}: net: expected one Input for the image, got {list(net.inputs)}"
             )
         return net[net.inputs[0]]
     targets = {projection.target for projection in net.projections}
     free = [p for p in net.populations if isinstance(p, Population) and p.name not in targets]
     if net.inputs or len(free) != 1:
         raise UnsupportedNetwork(
-            f"{WHERE}: net: expected for the encoder 'constant' no Input, and one population "
+            f"{where}: net: expected for the encoder 'constant' no Input, and one population "
             f"without arriving projections that takes the analog image as a current, got "
             f"Inputs {list(net.inputs)} and populations {[p.name for p in free]}"
         )
     return free[0]
 
 
-def _output(net: Network) -> Units:
+def _output(where: str, net: Network) -> Units:
     """The population whose counts give the class."""
     outputs = [net[name] for name in net.outputs]
     if len(outputs) != 1 or isinstance(outputs[0], Input):
         raise UnsupportedNetwork(
-            f"{WHERE}: net: expected one output population (without outgoing projections), "
+            f"{where}: net: expected one output population (without outgoing projections), "
             f"got {[p.name for p in outputs]}"
         )
     return outputs[0]
 
 
-def _pixels(images: Any, entry: Units) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def _pixels(where: str, images: Any, entry: Units) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Images as rows of numbers from 0 to 1, and as pictures where they have two axes."""
     given = np.asarray(images)
     if given.dtype == np.uint8:
         if given.size and given.max() <= 1:
             raise checks.fail(
-                WHERE, "images", "bytes from 0 to 255, or floats from 0 to 1",
+                where, "images", "bytes from 0 to 255, or floats from 0 to 1",
                 "bytes that are all 0 or 1 (pass them as floats)",
             )  # fmt: skip
         given = given.astype(np.float32) / np.float32(255)
-    pixels = checks.real_array(WHERE, "images", given)
+    pixels = checks.real_array(where, "images", given)
     if pixels.ndim < 2 or pixels[:1].size != entry.n * min(1, len(pixels)):
         shape = "x".join(map(str, entry.shape))
         raise checks.fail(
-            WHERE, "images", f"shape [sample, ...] with {entry.n} pixels for each sample, since "
+            where, "images", f"shape [sample, ...] with {entry.n} pixels for each sample, since "
             f"population {entry.name!r} is {shape}", f"shape {pixels.shape}",
         )  # fmt: skip
     if len(pixels) < 2:
-        raise checks.fail(WHERE, "images", "at least two samples", len(pixels))
-    checks.finite(WHERE, "images", pixels)
+        raise checks.fail(where, "images", "at least two samples", len(pixels))
+    checks.finite(where, "images", pixels)
     bad = (pixels < 0) | (pixels > 1)
     if bad.any():
         index = [int(i) for i in np.argwhere(bad)[0]]
         raise checks.fail(
-            WHERE, f"images{index}", "floats from 0 to 1, or uint8 bytes", pixels[tuple(index)]
+            where, f"images{index}", "floats from 0 to 1, or uint8 bytes", pixels[tuple(index)]
         )
     inner = pixels.shape[1:]
     if inner == (entry.n,):
@@ -185,40 +263,44 @@ def _pixels(images: Any, entry: Units) -> tuple[NDArray[Any], NDArray[Any] | Non
     return pixels.reshape(len(pixels), -1), pictures
 
 
-def _labels(labels: Any, samples: int, output: Units) -> NDArray[np.int64]:
-    found = checks.index_array(WHERE, "labels", labels)
+def _labels(where: str, labels: Any, samples: int, output: Units) -> NDArray[np.int64]:
+    found = checks.index_array(where, "labels", labels)
     if len(found) != samples:
-        raise checks.fail(WHERE, "labels", f"{samples}, one for each image", len(found))
+        raise checks.fail(where, "labels", f"{samples}, one for each image", len(found))
     wrong = np.flatnonzero(found >= output.n)
     if wrong.size:
         raise checks.fail(
-            WHERE, f"labels[{wrong[0]}]",
+            where, f"labels[{wrong[0]}]",
             f"a class below {output.n}, the size of population {output.name!r}",
             int(found[wrong[0]]),
         )  # fmt: skip
     return found
 
 
-def _spreads(disc: Discretization, spread: Any, spreads: Any) -> tuple[float, ...]:
+def _spreads(where: str, disc: Discretization, spread: Any, spreads: Any) -> tuple[float, ...]:
     """Pulse widths to compare, the one the verdict is about first, none twice."""
-    widths = [disc.spread if spread is None else _width("spread", spread)]
+    widths = [disc.spread if spread is None else _width(where, "spread", spread)]
     if isinstance(spreads, str) or not isinstance(spreads, Sequence | np.ndarray):
-        raise InvalidType(f"{WHERE}: spreads: expected a list of seconds, got {spreads!r}")
-    widths += [_width(f"spreads[{k}]", value) for k, value in enumerate(spreads)]
+        raise InvalidType(f"{where}: spreads: expected a list of seconds, got {spreads!r}")
+    widths += [_width(where, f"spreads[{k}]", value) for k, value in enumerate(spreads)]
     return tuple(dict.fromkeys(widths))
 
 
-def _width(field: str, value: Any) -> float:
-    width = checks.scalar(WHERE, field, value)
+def _width(where: str, field: str, value: Any) -> float:
+    width = checks.scalar(where, field, value)
     if width < 0:
-        raise checks.fail(WHERE, field, "seconds >= 0 (0: deltas)", width)
+        raise checks.fail(where, field, "seconds >= 0 (0: deltas)", width)
     return width
 
 
-def _extend(disc: Discretization, extend: Any) -> float:
+def _extend(where: str, disc: Discretization, extend: Any) -> float:
     if isinstance(extend, bool):
         return disc.dt if extend else 0.0
-    seconds = checks.scalar(WHERE, "extend", extend)
+    seconds = checks.scalar(where, "extend", extend)
     if seconds < 0:
-        raise checks.fail(WHERE, "extend", "seconds >= 0, or True for one step", seconds)
+        raise checks.fail(where, "extend", "seconds >= 0, or True for one step", seconds)
     return seconds
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).hexdigest()

@@ -1,0 +1,150 @@
+"""What the commands share that compare a network with its discrete model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eventsim.cli.nir import nir_options
+from eventsim.cli.options import (
+    architecture_option,
+    overwrite_option,
+    seed_option,
+    threads_option,
+)
+
+if TYPE_CHECKING:
+    from eventsim.discretization import Discretization
+    from eventsim.network import Network
+
+__all__ = ["Case", "Request", "comparison_options"]
+
+#: Options that the library's functions take by the same name, and those for reading files.
+_PASSED_ON = ("steps", "jitter_seeds", "seed", "threads", "workers", "scheduler", "out")
+_READ = ("net", "data", "samples", "architecture", "nir")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network with its discretization, images and labels."""
+
+    net: Network
+    disc: Discretization
+    images: Any
+    labels: Any
+
+    def __iter__(self) -> Any:
+        return iter((self.net, self.disc, self.images, self.labels))
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options that these commands share.
+
+    Attributes
+    ----------
+    options : dict
+        Arguments for the library: steps, seeds, and how to run.
+    """
+
+    net: str
+    data: str
+    samples: int | None
+    architecture: str | None
+    nir: dict[str, Any]
+    options: dict[str, Any]
+
+    @property
+    def out(self) -> Path | None:
+        """Folder of finished shards."""
+        return None if self.options["out"] is None else Path(self.options["out"])
+
+    def read(self, command: str) -> Case:
+        """The files, or the error that says what is wrong with them."""
+        from eventsim import checks
+        from eventsim.cli.stimuli import fitting_images, read_images
+        from eventsim.errors import FileError
+        from eventsim.load import load
+
+        network, disc = load(self.net, self.architecture, **self.nir)
+        if disc is None:
+            raise FileError(
+                f"{self.net}: discretization: expected the discrete model that was trained, got "
+                "none (NIR files have none; eventsim.save writes a network together with one)"
+            )
+        images, labels = read_images(self.data)
+        if self.samples is not None and self.samples > len(images):
+            raise checks.fail(command, "--samples", f"at most {len(images)}", self.samples)
+        fitting_images(network, images)
+        return Case(network, disc, images[: self.samples], labels[: self.samples])
+
+
+def comparison_options(*own: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument NET, the data, a command's own options, and how to run.
+
+    All but its own arrive as ``request: Request``, and ``overwrite``.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def collected(*args: Any, **values: Any) -> Any:
+            options = {name: values.pop(name) for name in _PASSED_ON}
+            read = {name: values.pop(name) for name in _READ}
+            return command(*args, request=Request(options=options, **read), **values)
+
+        options: list[Callable[..., Any]] = [*_FIRST, *own, *_LAST]
+        decorated: Callable[..., Any] = collected
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+_FIRST = (
+    click.argument("net", type=click.Path()),
+    click.option(
+        "--data", required=True, type=click.Path(), help="An .npz file with images and labels."
+    ),
+    click.option(
+        "--samples", type=click.IntRange(min=1), help="Only the first samples of the data."
+    ),
+    click.option("--steps", type=click.IntRange(min=1), help="Steps, default as in training."),
+    click.option(
+        "--jitter-seeds",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Repeat with so many draws of the spike times within a step.",
+    ),
+)
+
+_LAST = (
+    seed_option,
+    click.option(
+        "--out",
+        type=click.Path(),
+        metavar="FOLDER",
+        help="Keep finished parts, and the numbers; the same command goes on where one was "
+        "stopped.",
+    ),
+    threads_option,
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Run on so many processes of this computer. Needs eventsim[dask].",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Run on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786.",
+    ),
+    architecture_option,
+    nir_options,
+    overwrite_option,
+)

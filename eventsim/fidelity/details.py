@@ -1,0 +1,71 @@
+"""What a comparison keeps of the spike trains of each layer: sums that can be written and added."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.fidelity.intervals import Moments
+
+__all__ = ["Intervals", "step_intervals"]
+
+
+class Intervals:
+    """Moments of the interspike intervals of each layer, sample by sample.
+
+    They are added up in the order of the samples, so that the result does not depend on how these
+    were cut.
+
+    Parameters
+    ----------
+    rows : mapping of str to list of Moments
+        Layer -> one entry for each sample.
+
+    Examples
+    --------
+    >>> a, b = (Intervals.of({"out": [np.array(values)]}) for values in ([1.0], [2.0, 3.0]))
+    >>> (a + b).moments("out").mean
+    2.0
+    >>> Intervals.from_dict((a + b).to_dict()).moments("out") == (a + b).moments("out")
+    True
+    """
+
+    def __init__(self, rows: Mapping[str, list[Moments]]) -> None:
+        self._rows = dict(rows)
+
+    @classmethod
+    def of(cls, layers: Mapping[str, Iterable[NDArray[np.float64]]]) -> Intervals:
+        """From the intervals in seconds of each layer, one array for each sample."""
+        return cls({name: [Moments.of(v) for v in samples] for name, samples in layers.items()})
+
+    def __add__(self, other: Intervals) -> Intervals:
+        return Intervals({name: rows + other._rows[name] for name, rows in self._rows.items()})
+
+    def moments(self, name: str) -> Moments:
+        """Those of a layer in all samples."""
+        return reduce(add, self._rows[name], Moments())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only."""
+        return {n: [dataclasses.astuple(row) for row in rows] for n, rows in self._rows.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Intervals:
+        """What :meth:`to_dict` gave."""
+        return cls({name: [Moments(*row) for row in rows] for name, rows in values.items()})
+
+
+def step_intervals(spikes: NDArray[np.uint8], dt: float) -> NDArray[np.float64]:
+    """Interspike intervals in seconds of the spikes in steps [step, n] of one sample.
+
+    >>> step_intervals(np.array([[1, 0], [0, 1], [1, 1]], dtype=np.uint8), dt=0.5)
+    array([1. , 0.5])
+    """
+    unit, step = np.nonzero(spikes.T)
+    return np.diff(step)[np.diff(unit) == 0] * dt
