@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from eventsim.errors import InvalidValue
+from models.noise import Noise
 
 __all__ = ["VARIANTS", "CoarseLIF", "State", "coefficients", "fire"]
 
@@ -151,7 +152,13 @@ class CoarseLIF(nn.Module):
         self.beta = float(beta)
         self.a, self.b, self.c = coefficients(tau)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        noise: Noise | None = None,
+        squares: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
         """Step once.
 
         Parameters
@@ -160,16 +167,31 @@ class CoarseLIF(nn.Module):
             Charge of this step (weighted spikes plus bias), float32 or float64, any shape.
         state : (Tensor, Tensor) or None
             ``(v, s)`` of the step before; None starts at rest.
+        noise : Noise or None
+            For training: added to the potential, or to the threshold; see :mod:`models.noise`.
+        squares : Tensor or None
+            Sum of the squared weights that arrive in this step, of the shape of ``x``, for the
+            noise of arrivals. None: the charge is even, as that of an analog image.
 
         Returns
         -------
         spikes, state
             Spikes 0/1 of the dtype and shape of ``x``, and the new ``(v, s)``.
         """
-        v, s = (torch.zeros_like(x), torch.zeros_like(x)) if state is None else state
-        v = self._potential(x, v, s)
-        s = fire(v - self.v_threshold, self.beta)
+        v, before = (torch.zeros_like(x), torch.zeros_like(x)) if state is None else state
+        v = self._potential(x, v, before)
+        v_threshold: Tensor | float = self.v_threshold
+        if noise is not None:
+            if noise.arrivals:
+                v = v + self._spread(x, before, noise, squares)
+            v_threshold = noise.thresholds(v, self.v_threshold)
+        s = fire(v - v_threshold, self.beta)
         return s, (v, s)
+
+    def _spread(self, x: Tensor, s: Tensor, noise: Noise, squares: Tensor | None) -> Tensor:
+        charge = x / self.c if self.variant == "constant_potential" else x
+        return noise.potentials(charge, torch.zeros_like(x) if squares is None else squares, s,
+                                self.tau)  # fmt: skip
 
     def _potential(self, x: Tensor, v: Tensor, s: Tensor) -> Tensor:
         a, b, c = self.a, self.b, self.c

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -143,10 +143,10 @@ def command(settings: Settings, out: str, every: bool = False) -> str:
         )
     )
     words = ["python", "-m", "models.train", settings.name]
-    for field in fields(Settings):
-        value = getattr(settings, field.name)
-        if field.name != "name" and (every or value != usual[field.name]):
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+    for name, value in settings.to_dict().items():
+        if name != "name" and (every or value != usual[name]):
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
     return " ".join([*words, "--out", out])
 
 
@@ -156,7 +156,7 @@ def provenance(settings: Settings, dataset: Dataset, accuracy: Accuracy) -> dict
     return {
         "command": command(settings, f"{settings.name}.h5", every=True),
         "seed": settings.seed,
-        "settings": asdict(settings),
+        "settings": settings.to_dict(),
         "dataset": {
             "name": dataset.name,
             "source": dataset.source,

@@ -22,10 +22,12 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eventsim.errors import InvalidValue
 from models.cell import CoarseLIF
+from models.noise import Noise
 
 __all__ = ["NAMES", "SpikingNetwork", "Stage", "build"]
 
@@ -65,7 +67,9 @@ class SpikingNetwork(nn.Module):
             if stage.transform is not None:
                 self.add_module(stage.name, stage.transform)
 
-    def forward(self, x: Tensor, layers: bool = False) -> Tensor | dict[str, Tensor]:
+    def forward(
+        self, x: Tensor, layers: bool = False, noise: Noise | None = None
+    ) -> Tensor | dict[str, Tensor]:
         """Run from rest over all steps.
 
         Parameters
@@ -75,6 +79,8 @@ class SpikingNetwork(nn.Module):
             lenet5_const the analog image in every step.
         layers : bool
             Give the spikes of every stage, max-pools included, by name.
+        noise : Noise or None
+            What training adds; see :mod:`models.noise`.
 
         Returns
         -------
@@ -96,9 +102,10 @@ class SpikingNetwork(nn.Module):
         h = x.reshape(samples, steps, *self.input_shape)
         spikes: dict[str, Tensor] = {}
         for stage in self.stages:
+            squares = _squares(stage, h) if noise is not None and noise.arrivals else None
             h = self._arrivals(stage, h)
             if stage.cell is not None:
-                h = _over_steps(stage.cell, h)
+                h = _over_steps(stage.cell, h, noise, squares)
             spikes[stage.name] = h
         return spikes if layers else h
 
@@ -114,11 +121,27 @@ class SpikingNetwork(nn.Module):
         return y.reshape(samples, steps, *stage.shape)
 
 
-def _over_steps(cell: CoarseLIF, x: Tensor) -> Tensor:
+def _squares(stage: Stage, h: Tensor) -> Tensor | None:
+    """Sum of the squared weights that spikes bring in each step; None for what has no weights."""
+    layer = stage.transform
+    with torch.no_grad():
+        if isinstance(layer, nn.Linear):
+            y = F.linear(h.flatten(2), layer.weight**2)
+        elif isinstance(layer, nn.Conv2d):
+            flat = h.flatten(0, 1)
+            y = F.conv2d(flat, layer.weight**2, None, layer.stride, layer.padding)
+        else:
+            return None
+    return y.reshape(*h.shape[:2], *stage.shape)
+
+
+def _over_steps(
+    cell: CoarseLIF, x: Tensor, noise: Noise | None = None, squares: Tensor | None = None
+) -> Tensor:
     state = None
     spikes = []
-    for drive in x.unbind(dim=1):
-        s, state = cell(drive, state)
+    for k, drive in enumerate(x.unbind(dim=1)):
+        s, state = cell(drive, state, noise, None if squares is None else squares[:, k])
         spikes.append(s)
     return torch.stack(spikes, dim=1)
 

@@ -54,6 +54,18 @@ ERROR, INTERRUPTED = 2, 130
 @click.option("--loss", type=click.Choice(coding.LOSSES), default="mse")
 @click.option("--loss-scale", type=float, default=1.0, help="Factor on counts in cross-entropy.")
 @click.option("--init-gain", type=float, default=1.0, help="Factor on the initial weights.")
+@click.option(
+    "--noise-aware",
+    is_flag=True,
+    help="Train with the spread that arrival times within a step give the potential.",
+)
+@click.option(
+    "--threshold-noise",
+    type=float,
+    metavar="SIGMA",
+    default=0.0,
+    help="Train with a threshold that varies; standard deviation as a share of it.",
+)
 @click.option("--threads", type=int, default=1, help="Part of what decides the last bits.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Written after every epoch.")
 @click.option("--resume", is_flag=True, help="Continue from the file of --checkpoint.")

@@ -24,6 +24,7 @@ from eventsim.errors import FileError, InvalidValue
 from models import coding, networks
 from models.datasets import Dataset
 from models.networks import SpikingNetwork
+from models.noise import Noise
 
 __all__ = [
     "Accuracy",
@@ -62,6 +63,8 @@ class Settings:
     init_gain: float = 1.0
     limit: int = 0
     threads: int = 1
+    noise_aware: bool = False
+    threshold_noise: float = 0.0
 
     def check(self) -> None:
         """Raise InvalidValue for a number out of range."""
@@ -84,12 +87,30 @@ class Settings:
             raise InvalidValue(
                 f"train: loss: expected one of {', '.join(coding.LOSSES)}, got {self.loss!r}"
             )
+        if not 0 <= self.threshold_noise < math.inf:
+            raise InvalidValue(
+                f"train: threshold_noise: expected a number >= 0, got {self.threshold_noise}"
+            )
+        taus = (self.tau_hidden, self.tau_out, self.tau_input)
+        if self.noise_aware and (self.variant != "coarse" or math.inf in taus):
+            raise InvalidValue(
+                "train: noise_aware: expected the variant coarse and finite time constants, for "
+                f"which the variance is known, got {self.variant!r} and tau {taus}"
+            )
         analog = self.name == "lenet5_const"
         if analog != (self.encoder == "constant"):
             wanted = "constant" if analog else "bernoulli or periodic"
             raise InvalidValue(
                 f"train: encoder: expected {wanted} for {self.name}, got {self.encoder!r}"
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types; noise is left out where there is none.
+
+        So a network trained without noise has the file that it had before there was any.
+        """
+        off = [name for name in ("noise_aware", "threshold_noise") if not getattr(self, name)]
+        return {name: value for name, value in asdict(self).items() if name not in off}
 
 
 @dataclass(frozen=True)
@@ -201,13 +222,14 @@ class Trainer:
         """Train one epoch; ``progress`` is called with the number of images just done."""
         cfg = self.settings
         generator = _generator("epoch", cfg.seed, self.epoch)
+        noise = self._noise()
         order = torch.randperm(len(self.labels), generator=generator)
         total_loss, correct = 0.0, 0
         with _arithmetic(cfg.threads):
             for k, pick in enumerate(order.split(cfg.batch)):
                 done = (self.epoch * self.batches + k) / (cfg.epochs * self.batches)
                 self.optimizer.param_groups[0]["lr"] = cfg.lr * 0.5 * (1 + math.cos(math.pi * done))
-                loss, hits = self._step(self.images[pick], self.labels[pick], generator)
+                loss, hits = self._step(self.images[pick], self.labels[pick], generator, noise)
                 total_loss += loss * len(pick)
                 correct += hits
                 if progress is not None:
@@ -218,16 +240,24 @@ class Trainer:
         return record
 
     def _step(
-        self, images: Tensor, labels: Tensor, generator: torch.Generator
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, noise: Noise | None
     ) -> tuple[float, int]:
         cfg = self.settings
         x = coding.encode(images, cfg.steps, cfg.encoder, cfg.encoder_scale, generator)
-        spikes = self.net(x)
+        spikes = self.net(x, noise=noise)
         loss = coding.loss(spikes, labels, cfg.loss, cfg.loss_scale)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return float(loss.detach()), int((coding.classes(spikes.detach()) == labels).sum())
+
+    def _noise(self) -> Noise | None:
+        """The noise of this epoch, with draws of its own: the spikes stay what they are without."""
+        cfg = self.settings
+        if not (cfg.noise_aware or cfg.threshold_noise):
+            return None
+        generator = _generator("noise", cfg.seed, self.epoch)
+        return Noise(cfg.noise_aware, cfg.threshold_noise, generator)
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs, as plain types and tensors."""
@@ -253,7 +283,8 @@ class Trainer:
         """
         mine = asdict(self.settings)
         for field in fields(Settings):
-            theirs = state["settings"].get(field.name)
+            # A field that is younger than the checkpoint was then as it is by default.
+            theirs = state["settings"].get(field.name, field.default)
             if theirs != mine[field.name]:
                 raise InvalidValue(
                     f"{where}: {field.name}: expected {mine[field.name]!r} as asked for, got "

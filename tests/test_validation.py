@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_list_names_every_study_and_its_claim(capsys):
     assert command.main(["--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["theory", "rates", "transfer"]
+    named = [line.split()[0] for line in lines]
+    assert named == list(command.STUDIES)
+    assert {"theory", "rates", "transfer", "pooling", "noise", "accuracy"} <= set(named)
     assert all(len(line.split()) > 10 for line in lines)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from eventsim import plot
 
-__all__ = ["Check", "Context", "Study", "generator", "moments"]
+__all__ = ["Check", "Context", "Study", "generator", "moments", "points"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,15 @@ def moments(values: Any) -> tuple[float, float]:
     """Mean and its standard error."""
     array = np.asarray(values, dtype=np.float64)
     return float(array.mean()), float(array.std(ddof=1) / np.sqrt(array.size))
+
+
+def points(value: float, low: float, high: float) -> str:
+    """A share in points with its interval.
+
+    >>> points(0.012, -0.0001, 0.03)
+    '1.2 [0.0, 3.0]'
+    """
+    return f"{100 * value:z.1f} [{100 * low:z.1f}, {100 * high:z.1f}]"
 
 
 def _cell(value: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 import eventsim as es
 from eventsim import plot
-from validation.study import Check, Context, Study
+from validation.study import Check, Context, Study, points
 
 __all__ = ["STUDY"]
 
@@ -102,7 +102,7 @@ def _checks(case: Case, report: Any) -> list[Check]:
         Check(
             f"{case.name}, pulses of 1 step: loss of accuracy",
             f"< {100 * case.loss:g} points",
-            _points(-change.value, -change.high, -change.low),
+            points(-change.value, -change.high, -change.low),
             -change.value < case.loss,
         )
     ]
@@ -111,7 +111,7 @@ def _checks(case: Case, report: Any) -> list[Check]:
             Check(
                 f"{case.name}, pulses: classes changed, beyond those of a second draw",
                 f"< {100 * case.beyond:g} points",
-                _points(beyond.value, beyond.low, beyond.high),
+                points(beyond.value, beyond.low, beyond.high),
                 beyond.value < case.beyond,
             )
         )
@@ -120,15 +120,10 @@ def _checks(case: Case, report: Any) -> list[Check]:
         checks.append(
             Check(f"{case.name}, deltas: loss of accuracy, all of its interval",
                   f"> {100 * case.deltas_lose:g} points",
-                  _points(-change.value, -change.high, -change.low),
+                  points(-change.value, -change.high, -change.low),
                   -change.high > case.deltas_lose)
         )  # fmt: skip
     return checks
-
-
-def _points(value: float, low: float, high: float) -> str:
-    numbers = (f"{100 * number:.1f}".replace("-0.0", "0.0") for number in (value, low, high))
-    return "{} [{}, {}]".format(*numbers)
 
 
 def _rows(case: Case, report: Any) -> list[tuple]:
