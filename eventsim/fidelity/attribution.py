@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population
 
-__all__ = ["attribute"]
+__all__ = ["attribute", "ladder_plans", "ladder_report"]
 
 #: What each rung changes, in words that go before "costs 1.2 points".
 CAUSES = {
@@ -144,8 +144,7 @@ def attribute(
         extends=_times("extends", extends, (0.5 * dt, dt, depth(net) * dt)),
     )
     job = PlanJob(task, build, "ladder")
-    sums = run_plans(job, how)
-    report = _report(task, job.groups[0].plans, sums)
+    report = ladder_report(job, run_plans(job, how))
     if out is not None:
         report.to_json(Path(out) / "ladder.json", overwrite=True)
     return report
@@ -235,7 +234,9 @@ def _settings(task: Task) -> dict[str, Any]:
     return {**task.settings(), "synapse": task.synapse, "spread": task.spreads[0]}
 
 
-def _report(task: Task, plans: Sequence[Plan], sums: dict[str, Sums]) -> LadderReport:
+def ladder_report(job: PlanJob, sums: Mapping[str, Sums]) -> LadderReport:
+    """The rungs and effects from what the plans of :func:`ladder_plans` gave."""
+    task, plans = job.task, job.groups[0].plans
     first, second = sums["coarse"], sums.get("second draw")
     rungs = tuple(
         rung(plan, sums[plan.name], first, sums.get(plan.reference or ""), second) for plan in plans

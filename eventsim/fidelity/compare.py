@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,16 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eventsim import decode
+from eventsim import checks, decode
 from eventsim.discretization import Discretization
 from eventsim.fidelity import metrics
+from eventsim.fidelity.attribution import ladder_plans, ladder_report
+from eventsim.fidelity.closeup import closeups as look_closely
 from eventsim.fidelity.details import Intervals, step_intervals
+from eventsim.fidelity.histograms import Histograms
 from eventsim.fidelity.measured import variant
 from eventsim.fidelity.plans import Group, Plan, PlanJob, run_plans
 from eventsim.fidelity.result import Disagreement, FidelityReport
 from eventsim.fidelity.samples import Samples, exact
 from eventsim.fidelity.shards import How, Progress
-from eventsim.fidelity.sums import Found, Sums
+from eventsim.fidelity.sums import Details, Found, Sums
+from eventsim.fidelity.sweep.run import SWEEPS, sweep_job, sweep_report
 from eventsim.fidelity.task import Task, check_task, in_steps
 from eventsim.network import Network
 
@@ -43,6 +48,9 @@ def validate(
     spread: float | None = None,
     spreads: Sequence[float] = (),
     extend: float | bool = False,
+    ladder: bool = False,
+    time_steps: Sequence[float] = (),
+    closeups: int = 0,
     seed: int = 0,
     engine: str = "auto",
     threads: int | None = None,
@@ -82,6 +90,15 @@ def validate(
     extend : float or bool
         Seconds by which the continuous window is longer, so that deep layers see the last input.
         True: one step. Default none.
+    ladder : bool
+        Climb the ladder of :func:`eventsim.attribute` as well, which says what the gap consists
+        of. Default False.
+    time_steps : sequence of float
+        Run the network clock-driven as well, with these time steps in steps of the training, as
+        ``eventsim.sweep("time-step", ...)`` does with one placement of the spikes. Default none.
+    closeups : int
+        Keep all spikes of so many of the samples that change class, those with the largest
+        margins first, and the potential of the neuron that differs first. Default 0.
     seed : int
         Seed of all draws, >= 0. Run 0 takes ``encode(images, disc, seed=seed)`` and
         ``to_spike_trains(x, disc.dt, seed=seed)``; further draw or placement k takes the seed
@@ -142,12 +159,48 @@ def validate(
         spreads=spreads, extend=extend, seed=seed,
     )  # fmt: skip
     how = How.check("validate", threads, out, workers, scheduler, progress)
-    job = PlanJob(task, partial(comparison, engine=engine), "comparison")
-    sums = run_plans(job, how)
-    report = _report(task, job, sums, engine)
+    chosen = SWEEPS["time-step"].check(time_steps) if time_steps else ()
+    shown = checks.whole("validate", "closeups", closeups, 0)
+    jobs = {"": PlanJob(task, partial(comparison, engine=engine), "comparison")}
+    main = dataclasses.replace(task, spreads=task.spreads[:1], extend=0.0)
+    if ladder:
+        extends = (task.extend,) if task.extend else ()
+        build = partial(ladder_plans, tau_syns=(), delays=(), extends=extends)
+        jobs["ladder"] = PlanJob(main, build, "ladder")
+    if chosen:
+        jobs["time-step"] = sweep_job(
+            "time-step", dataclasses.replace(main, jitter_seeds=1), chosen
+        )
+    sums = _run_all(jobs, how)
+    report = _report(task, jobs[""], sums[""], engine)
+    worst = [item.sample for item in report.disagreements[:shown]]
+    report = dataclasses.replace(
+        report,
+        ladder=ladder_report(jobs["ladder"], sums["ladder"]) if ladder else None,
+        time_steps=sweep_report("time-step", jobs["time-step"], sums["time-step"])
+        if chosen
+        else None,
+        closeups=look_closely(task, worst, threads=how.threads, engine=engine) if worst else (),
+    )
     if out is not None:
         report.to_json(Path(out) / "report.json", overwrite=True)
     return report
+
+
+def _run_all(jobs: Mapping[str, PlanJob], how: How) -> dict[str, dict[str, Sums]]:
+    """Jobs one after the other, under one progress, each in a folder of its own."""
+    total = sum(job.samples * job.weight for job in jobs.values())
+    before, sums = 0, {}
+    for name, job in jobs.items():
+
+        def tell(done: int, _: int, before: int = before) -> None:
+            if how.progress is not None:
+                how.progress(before + done, total)
+
+        folder = None if how.out is None else Path(how.out) / name
+        sums[name] = run_plans(job, dataclasses.replace(how, out=folder, progress=tell))
+        before += job.samples * job.weight
+    return sums
 
 
 def comparison(task: Task, engine: str) -> list[Group]:
@@ -156,7 +209,8 @@ def comparison(task: Task, engine: str) -> list[Group]:
 
     def plan(name: str, kind: str, runs: int, window: float, run: Run) -> Plan:
         reference = None if kind == "coarse" else "coarse"
-        return Plan(name, kind, reference, "", runs, window, run, {"intervals": Intervals})
+        details = {"intervals": Intervals, "histograms": Histograms}
+        return Plan(name, kind, reference, "", runs, window, run, details)
 
     plans = [plan("coarse", "coarse", 1, length, _coarse)]
     if task.draws:
@@ -177,13 +231,15 @@ def _second_draw(samples: Samples, run: int) -> Found:
 
 
 def _in_steps(samples: Samples, run: int, spikes: Mapping[str, NDArray[Any]]) -> Found:
-    details = {}
+    details: dict[str, Details] = {}
     if run == 0:
-        dt = samples.task.disc.dt
+        dt, length = samples.task.disc.dt, samples.task.disc.duration
+        layers = {name: spikes[name] for name in samples.task.layers}
         details["intervals"] = Intervals.of({
-            name: [step_intervals(sample, dt) for sample in spikes[name]]
-            for name in samples.task.layers
+            name: [step_intervals(sample, dt) for sample in of_layer]
+            for name, of_layer in layers.items()
         })  # fmt: skip
+        details["histograms"] = Histograms.of(layers, dt=dt, window=length)
     return Found(samples.counted(spikes), details=details)
 
 
@@ -191,15 +247,21 @@ def _exact(net: Network, window: float, engine: str) -> Run:
     """An exact run; spikes are kept only where intervals are taken from them."""
 
     def run_samples(samples: Samples, run: int) -> Found:
-        layers, details = samples.task.layers, {}
+        layers = samples.task.layers
+        details: dict[str, Details] = {}
         found = exact(
             net, samples, samples.inputs(run), window, samples.currents,
             layers if run == 0 else "counts", engine,
         )  # fmt: skip
         if run == 0:
+            trains = {name: [result.spikes[name] for result in found] for name in layers}
             details["intervals"] = Intervals.of(
-                {name: [metrics.isi(r.spikes[name]) for r in found] for name in layers}
+                {name: [metrics.isi(train) for train in trains[name]] for name in layers}
             )
+            details["histograms"] = Histograms.of(
+                {name: samples.spikes[name] for name in layers}, trains,
+                dt=samples.task.disc.dt, window=window,
+            )  # fmt: skip
         return Found({n: found.counts[n] for n in layers}, details=details, events=found.n_events)
 
     return run_samples
@@ -233,6 +295,7 @@ def _report(task: Task, job: PlanJob, sums: Mapping[str, Sums], engine: str) -> 
         provenance=task.provenance(engine=engine),
         timing=dict(job.seconds),
         pictures=pictures,
+        histograms={plan.name: sums[plan.name].details["histograms"] for plan in plans},
     )
 
 

@@ -259,13 +259,15 @@ class LadderReport:
             textwrap.fill(head, words.WIDTH),
             words.table(rows),
             legend,
-            self._causes("From coarse to continuous:", True),
-            self._causes("Besides:", False),
+            self.causes(),
+            self.causes(part=False),
             words.table(rates),
         ]
         return "\n\n".join(part for part in parts if part)
 
-    def _causes(self, title: str, part: bool) -> str:
+    def causes(self, part: bool = True) -> str:
+        """What each change costs: of those that add up to the gap, or of the others."""
+        title = "From coarse to continuous:" if part else "Besides:"
         lines = [
             textwrap.fill(e.sentence, words.WIDTH, initial_indent="  ", subsequent_indent="    ")
             for e in self.effects

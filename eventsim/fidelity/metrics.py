@@ -58,6 +58,7 @@ from eventsim.fidelity.shares import (
     McNemar,
     Share,
     mcnemar,
+    mean_share,
     paired_difference,
     share,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "margins",
     "match_spikes",
     "mcnemar",
+    "mean_share",
     "paired_difference",
     "per_class",
     "per_neuron",

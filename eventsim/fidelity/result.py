@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 from eventsim.fidelity import words
 from eventsim.fidelity.metrics import ClassRow, Difference, McNemar, Share
 from eventsim.save.files import new_file
+
+if TYPE_CHECKING:
+    from eventsim.fidelity.closeup import CloseUp
+    from eventsim.fidelity.histograms import Histograms
+    from eventsim.fidelity.ladder import LadderReport
+    from eventsim.fidelity.sweep.report import SweepReport
 
 __all__ = ["Disagreement", "FidelityReport", "Layer", "Run", "Variant"]
 
@@ -218,6 +224,12 @@ class FidelityReport:
     settings, assumptions, provenance
         What was run; what the coarse model takes for granted as rows (name, value, why); software,
         network and data.
+    histograms : mapping of str to Histograms
+        Variant name -> distributions of intervals, counts and times of spikes in its first run.
+    ladder, time_steps : LadderReport, SweepReport, or None
+        What the gap consists of, and clock-driven runs of the same network, where asked for.
+    closeups : tuple of CloseUp
+        Disagreeing samples spike by spike, where asked for.
     timing : mapping of str to float
         Variant name -> measured seconds of what ran in this process, compilation included; not
         written to files, where all is reproducible.
@@ -243,6 +255,10 @@ class FidelityReport:
     provenance: Mapping[str, Any]
     timing: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[int, NDArray[Any]] = field(default_factory=dict, repr=False)
+    histograms: Mapping[str, Histograms] = field(default_factory=dict, repr=False)
+    ladder: LadderReport | None = None
+    time_steps: SweepReport | None = None
+    closeups: tuple[CloseUp, ...] = field(default=(), repr=False)
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -268,6 +284,9 @@ class FidelityReport:
             "settings": dict(self.settings),
             "variants": [variant.to_dict() for variant in self.variants],
             "disagreements": [item.to_dict() for item in self.disagreements],
+            "histograms": {name: found.to_dict() for name, found in self.histograms.items()},
+            "ladder": None if self.ladder is None else self.ladder.to_dict(),
+            "time_steps": None if self.time_steps is None else self.time_steps.to_dict(),
             "assumptions": [list(row) for row in self.assumptions],
             "provenance": dict(self.provenance),
         }

@@ -51,6 +51,8 @@ class Samples:
         if isinstance(task.entry, Population):
             self.currents = to_currents(self.x, task.disc, task.entry)
         self._inputs: dict[int, Trains] = {}
+        #: What several plans need and one of them made.
+        self.memory: dict[Any, Any] = {}
 
     def twin(self, x: Array) -> dict[str, Array]:
         """Spikes in steps [sample, step, n] of every population of the coarse model."""

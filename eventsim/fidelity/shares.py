@@ -7,6 +7,7 @@ short comparison; they are written out on the standard library and tested agains
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -16,7 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from eventsim import checks
 
-__all__ = ["LEVEL", "Difference", "McNemar", "Share", "mcnemar", "paired_difference", "share"]
+__all__ = [
+    "LEVEL", "Difference", "McNemar", "Share", "mcnemar", "mean_share", "paired_difference",
+    "share",
+]  # fmt: skip
 
 Array = NDArray[Any]
 
@@ -108,18 +112,46 @@ def share(mask: ArrayLike, level: float = LEVEL) -> Share:
     count, total = int(values.sum()), int(values.size)
     if total == 0:
         return Share(0, 0, None, 0.0, 1.0)
-    value = count / total
+    return Share(count, total, count / total, *_wilson(count / total, total, level))
+
+
+def mean_share(shares: Sequence[Share], level: float = LEVEL) -> Share:
+    """Mean share of several runs on the same samples, with the interval of a single run.
+
+    Runs on the same samples say nothing about other samples, so the interval is no narrower than
+    that of one.
+
+    Parameters
+    ----------
+    shares : sequence of Share
+        At least one, all of as many samples.
+    level : float
+        Coverage of the interval. Default 0.95.
+
+    Returns
+    -------
+    Share
+        Its count is rounded. Its value is None without samples.
+
+    Examples
+    --------
+    >>> mean_share([share([True, False]), share([True, True])]).value
+    0.75
+    """
+    total = shares[0].total
+    if total == 0:
+        return shares[0]
+    value = math.fsum(s.value or 0.0 for s in shares) / len(shares)
+    return Share(round(value * total), total, value, *_wilson(value, total, level))
+
+
+def _wilson(value: float, total: int, level: float) -> tuple[float, float]:
+    """Ends of the score interval of a share."""
     z2 = _quantile(level) ** 2 / total
     middle = (value + z2 / 2) / (1 + z2)
     half = math.sqrt(z2 * (value * (1 - value) + z2 / 4)) / (1 + z2)
     # The ends may miss a share of 0 or 1 by a rounding error.
-    return Share(
-        count,
-        total,
-        value,
-        max(0.0, min(middle - half, value)),
-        min(1.0, max(middle + half, value)),
-    )
+    return max(0.0, min(middle - half, value)), min(1.0, max(middle + half, value))
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:

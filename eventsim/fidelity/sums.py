@@ -141,7 +141,7 @@ class Sums:
         """Add what a run gave for some samples, beside the counts of the coarse run."""
         scores = found.counts[self.task.output.name] if found.scores is None else found.scores
         self._outputs[run] += scores.tolist()
-        steps = self.task.disc.steps
+        steps = self.task.counted_steps
         for name, sums in self.layers.items():
             self.layers[name] = sums + LayerSums.of(coarse[name], found.counts[name], steps)
         for name, detail in found.details.items():

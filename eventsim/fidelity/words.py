@@ -139,6 +139,10 @@ def summary(report: FidelityReport) -> str:
                 number(layer.isi_cv, ".2f"),
             ))  # fmt: skip
     parts.append(table(rows, left=2))
+    if report.ladder is not None:
+        parts.append(report.ladder.causes())
+    if report.time_steps is not None:
+        parts.append(textwrap.fill(f"Clock-driven: {report.time_steps.verdict}", WIDTH))
     parts.append(
         "Brackets: 95 % intervals. Change, class: against the coarse run on the same input spikes. "
         "\nTies go to the lowest index. Bias, error, r: counts of a unit against the coarse ones."

@@ -8,17 +8,21 @@ Matplotlib is changed. Layers have colours that the colour-blind can tell apart.
 from __future__ import annotations
 
 from eventsim.plot.charts import accuracy_bars, accuracy_curve, counts_scatter, rates
+from eventsim.plot.episode import episode
 from eventsim.plot.membrane import membrane
 from eventsim.plot.raster import raster
 from eventsim.plot.style import layer_colors, save
+from eventsim.plot.sweep import sweep
 
 __all__ = [
     "accuracy_bars",
     "accuracy_curve",
     "counts_scatter",
+    "episode",
     "layer_colors",
     "membrane",
     "raster",
     "rates",
     "save",
+    "sweep",
 ]
