@@ -7,6 +7,7 @@
 #   make bench         speed of the engines
 #   make bench-peers   the same, beside other simulators, which it installs
 #   make docs          the documentation, in docs/_build/html
+#   make test-browser  the report in Chromium, which must be there (CHROMIUM=... names it)
 #   make validation    the studies, one claim each
 #   make format        rewrite the sources in the house style
 #   make clean         remove the environment and everything that was built
@@ -22,7 +23,7 @@ PEERS := $(VENV)/peers
 PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel bench bench-peers docs validation format clean
+.PHONY: help demo test test-browser check wheel bench bench-peers docs validation format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,6 +52,9 @@ demo: $(VENV)/base.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(ARGS)
+
+test-browser: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest browser_tests $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

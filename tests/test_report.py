@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
-import eventsim as es
 from eventsim.errors import FileError
 from eventsim.fidelity.metrics import Share
 from eventsim.report import charts, render
+from tests.reports import analog_problem, comparison, everything, problem
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
-DT = 1e-3
+
+HEADINGS = (
+    "Accuracy and agreement",
+    "What the coarse model takes for granted",
+    "From coarse to continuous, one change at a time",
+    "Layers",
+    "Clock-driven simulation, and the limit of small steps",
+    "Spike times, intervals and counts",
+    "Classes",
+    "Decisions of the coarse model, and of the continuous one",
+    "Images that change class",
+    "Close-ups: where the two models begin to differ",
+    "Provenance",
+)
 
 
 class Page(HTMLParser):
@@ -27,6 +42,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
+        self.sources: dict[str, list[str]] = {"style": [], "script": []}
         self.feed(text)
         assert not self.open
 
@@ -42,26 +58,22 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] in self.sources:
+            self.sources[self.open[-1]].append(data)
+        elif self.open:
             self.words.append(data)
 
+    @property
+    def text(self) -> str:
+        """All words of the page."""
+        return " ".join(" ".join(self.words).split())
 
-def comparison(hidden="hidden", **options):
-    rng = np.random.default_rng(3)
-    net = es.Network(
-        [
-            es.Input("image", (2, 4)),
-            es.Population(hidden, 9, tau_mem=4 * DT, t_ref=DT),
-            es.Population("out", 3, tau_mem=4 * DT, t_ref=DT),
-        ],
-        [
-            es.Dense("image", hidden, rng.normal(0.3, 0.4, (8, 9)), spread=DT),
-            es.Dense(hidden, "out", rng.normal(0.2, 0.6, (9, 3)), spread=DT),
-        ],
-    )
-    disc = es.Discretization(dt=DT, steps=4, notes=("<em>a note</em>",))
-    images, labels = rng.uniform(size=(20, 2, 4)), rng.integers(3, size=20)
-    return es.validate(net, disc, images, labels, spreads=[0.0], **options)
+    @property
+    def policy(self) -> dict[str, str]:
+        """The Content-Security-Policy by directive."""
+        found = [a["content"] for _, a in self.tags if a.get("http-equiv")]
+        assert len(found) == 1 and found[0] is not None
+        return dict(rule.split(" ", 1) for rule in found[0].split("; "))
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +86,15 @@ def text(report):
     return render(report)
 
 
+@pytest.fixture(scope="module", params=[problem, analog_problem], ids=["spikes", "analog"])
+def whole(request):
+    """Reports with everything, of a network with an Input and of one that takes the image."""
+    return everything(request.param())
+
+
 def test_page_is_well_formed_and_complete(report, text):
     page = Page(text)
-    words = " ".join(" ".join(page.words).split())
+    words = page.text
     for variant in report.variants:
         assert variant.name in words
     for name, value, _ in report.assumptions:
@@ -84,23 +102,67 @@ def test_page_is_well_formed_and_complete(report, text):
     assert report.verdict in words
     assert report.provenance["network"] in words
     assert " ".join(report.provenance["command"].split()) in words
-    for heading in ("Accuracy and agreement", "Layers", "Classes", "Images that change class"):
-        assert heading in words
+    assert [h for h in HEADINGS if h in words] == [
+        h for h in HEADINGS if not h.startswith(("From coarse to", "Clock", "Close-ups"))
+    ]
     assert len([tag for tag, _ in page.tags if tag == "img"]) == min(12, len(report.disagreements))
     assert not re.search(r"\b(None|nan|inf|Undefined)\b|\{\{|\{%", words)
 
 
-def test_page_reaches_for_nothing_outside(text):
-    page = Page(text)
-    policies = [a["content"] for _, a in page.tags if a.get("http-equiv")]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
-    for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "form", "a")
-        for name, value in attributes.items():
-            assert not name.startswith("on")
-            if name in ("src", "href", "xlink:href"):
-                assert value.startswith("data:image/png;base64,")
-    assert not re.search(r"url\(|@import|https?:", text)
+def test_a_whole_page_has_all_sections_in_order(whole):
+    text = render(whole)
+    words = Page(text).text
+    assert re.findall(r"<h2>(.*?)</h2>", text) == list(HEADINGS)
+    assert whole.ladder.verdict in words
+    for effect in whole.ladder.effects:
+        assert effect.sentence in words
+    for one in whole.closeups:
+        for membrane in one.membranes:
+            spike = membrane.spike
+            assert f"{spike.layer} {spike.unit}, step {spike.step}: only" in words
+    assert "exponential" in words and "forward Euler" in words
+    assert not re.search(r"\b(None|nan|inf|Undefined)\b|\{\{|\{%", words)
+    assert render(whole) == text
+
+
+def test_sections_can_be_given_beside_the_report(whole):
+    bare = dataclasses.replace(whole, ladder=None, time_steps=None, closeups=(), histograms={})
+    short = render(bare)
+    assert len(re.findall("<h2>", short)) == len(HEADINGS) - 4
+    assert "<script" not in short
+    more = render(bare, ladder=whole.ladder, closeups=whole.closeups, histograms=whole.histograms)
+    assert len(re.findall("<h2>", more)) == len(HEADINGS) - 1
+    assert len(re.findall("<h2>", render(whole, closeups=[]))) == len(HEADINGS) - 1
+
+
+def sha256(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_policy_allows_the_page_s_own_style_and_script_alone(text, whole):
+    for page in (Page(text), Page(render(whole))):
+        (style,) = page.sources["style"]
+        expected = {
+            "default-src": "'none'", "style-src": sha256(style), "img-src": "data:",
+            "base-uri": "'none'", "form-action": "'none'",
+        }  # fmt: skip
+        if page.sources["script"]:
+            (script,) = page.sources["script"]
+            expected["script-src"] = sha256(script)
+            assert script == files("eventsim.report").joinpath("templates/zoom.js").read_text()
+        assert page.policy == expected
+    assert page.sources["script"]
+
+
+def test_page_reaches_for_nothing_outside(text, whole):
+    for source in (text, render(whole)):
+        for tag, attributes in Page(source).tags:
+            assert tag not in ("link", "iframe", "object", "form", "a", "use", "image")
+            for name, value in attributes.items():
+                assert not name.startswith("on") and name != "style"
+                if name in ("src", "href", "xlink:href"):
+                    assert value.startswith("data:image/png;base64,")
+        assert not re.search(r"url\(|@import|https?:|fetch|XMLHttp|WebSocket|sendBeacon", source)
 
 
 def test_page_follows_the_reader_s_colours_and_prints(text):
@@ -112,6 +174,8 @@ def test_names_cannot_become_markup(report):
     text = render(comparison(hidden="<script>alert(1)<"), title="a & b <i>")
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;" in text
+    more = everything(problem("<script>alert(1)<"))
+    assert render(more).count("<script") == 1
     assert "a &amp; b &lt;i&gt;" in text
     assert "&lt;em&gt;a note" in text
     Page(text)
@@ -123,7 +187,7 @@ def test_the_same_report_gives_the_same_page(report, text):
 
 def test_a_page_without_disagreements_or_noise(report):
     alike = dataclasses.replace(report, disagreements=(), second_draw=None, pictures={})
-    page = " ".join(" ".join(Page(render(alike)).words).split())
+    page = Page(render(alike)).text
     assert "No image has another class" in page
     assert "input without noise" in page
 

@@ -15,14 +15,39 @@ from rich.table import Table
 
 import eventsim as es
 from eventsim.errors import EventsimError
-from validation import rates, theory, transfer
+from validation import (
+    accuracy,
+    causes,
+    control,
+    forecast,
+    noise,
+    pooling,
+    rates,
+    remedies,
+    theory,
+    time_step,
+    transfer,
+)
 from validation.study import Check, Context, Study
 
 __all__ = ["STUDIES", "command", "main"]
 
 #: In the order in which ``all`` runs them: the quick ones first.
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (theory.STUDY, rates.STUDY, transfer.STUDY)
+    study.name: study
+    for study in (
+        theory.STUDY,
+        rates.STUDY,
+        transfer.STUDY,
+        causes.STUDY,
+        remedies.STUDY,
+        time_step.STUDY,
+        forecast.STUDY,
+        pooling.STUDY,
+        noise.STUDY,
+        control.STUDY,
+        accuracy.STUDY,
+    )
 }
 FOLDER = Path("out/validation")
 FAILED, ERROR, INTERRUPTED = 1, 2, 130

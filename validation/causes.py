@@ -16,7 +16,7 @@ __all__ = ["STUDY"]
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 IMAGES = "fashion-mnist_test500.npz"
-SEED = 20_031
+SEED = 20_041
 QUICK_IMAGES = 12
 
 
@@ -24,22 +24,23 @@ QUICK_IMAGES = 12
 class Case:
     """A shipped network and what is claimed of it.
 
-    ``first``: accuracy that taking arrivals at their times may cost. ``others``: what each change
-    after that may cost. ``window``: share of what the continuous run loses that a window longer by
+    ``neuron``: accuracy that changes of the neuron may cost (arrivals at their times, the threshold
+    tested inside the step). ``network``: what those of the network may cost (pooling, spike times
+    between layers). ``window``: share of what the continuous run loses that a window longer by
     a step for each layer must bring back; None where nothing is claimed.
     """
 
     name: str
     placements: int
-    first: float
-    others: float
+    neuron: float
+    network: float
     window: float | None = None
 
 
 CASES = (
-    Case("shallow", 3, 0.04, 0.03),
-    Case("hidden", 3, 0.04, 0.03),
-    Case("conv", 3, 0.04, 0.03),
+    Case("shallow", 3, 0.03, 0.03),
+    Case("hidden", 3, 0.03, 0.03),
+    Case("conv", 3, 0.03, 0.03),
     Case("lenet5", 1, 0.08, 0.04, 0.5),
 )
 
@@ -102,7 +103,7 @@ def _checks(case: Case, report: LadderReport) -> list[Check]:
         if not found:
             continue
         change = found[0].change
-        limit = case.first if after == "endcheck" else case.others
+        limit = case.neuron if after in ("endcheck", "rejit") else case.network
         checks.append(
             Check(
                 f"{case.name}: loss from {before} to {after}",
@@ -168,9 +169,9 @@ def _draw(reports: dict[str, LadderReport]) -> Any:
 
 STUDY = Study(
     "causes",
-    "With pulses of one step the test of the threshold inside the step, the pooling rule and the "
-    "times of spikes between layers cost none of the networks 3 (lenet5: 4) points of accuracy; "
-    "what is lost is lost by arrivals at their times. In lenet5 more than half of it comes back "
-    "with a window that is longer by a step for each layer.",
+    "With pulses of one step no single change from the coarse to the continuous model costs "
+    "shallow, hidden or conv 3 points of accuracy. lenet5 loses more, by its neurons and not by "
+    "pooling or by spike times between layers, and more than half of it comes back with a window "
+    "that is longer by a step for each layer.",
     run,
 )

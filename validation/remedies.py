@@ -15,28 +15,38 @@ __all__ = ["STUDY"]
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 IMAGES = "fashion-mnist_test500.npz"
-SEED = 20_023
+SEED = 20_033
 QUICK_IMAGES = 12
-NETWORKS = ("hidden", "conv")
 
 #: What a remedy must gain against deltas, all of its interval, as a share of all images.
 GAINS = {
-    "pulses of 1 step": 0.10,
-    "exponential, 0.5 steps": 0.10,
-    "random delays up to 1 step": 0.05,
-    "membrane readout": 0.10,
-    "trains four times as long": 0.05,
+    "hidden": {
+        "pulses of 1 step": 0.10,
+        "exponential, 0.5 steps": 0.10,
+        "random delays up to 1 step": 0.05,
+        "membrane readout": 0.10,
+        "thresholds x 1.5": 0.05,
+        "trains four times as long": 0.05,
+    },
+    "conv": {
+        "pulses of 1 step": 0.10,
+        "exponential, 0.5 steps": 0.10,
+        "thresholds x 1.5": 0.05,
+        "trains four times as long": 0.05,
+    },
 }
+#: What one must not gain, where it is said not to help.
+IDLE = {"conv": {"random delays up to 1 step": 0.02}}
 
 
 def run(context: Context) -> list[Check]:
     """Each remedy by itself, on the same input spikes."""
     with np.load(DATA / IMAGES, allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
-    names, placements = NETWORKS, 3
+    names, placements = tuple(GAINS), 3
     if context.quick:
         images, labels = images[:QUICK_IMAGES], labels[:QUICK_IMAGES]
-        names, placements = NETWORKS[:1], 1
+        names, placements = names[:1], 1
     checks, rows = [], []
     for k, name in enumerate(names):
         net, disc = es.load(DATA / f"{name}.h5")
@@ -53,8 +63,8 @@ def run(context: Context) -> list[Check]:
                 name, point.label, rung.mean("accuracy"), change.value, change.low, change.high,
                 rung.mean("agreement"), rung.mean("ties"), point.coarse.mean("accuracy"),
             ))  # fmt: skip
-            if point.label in GAINS:
-                least = GAINS[point.label]
+            if point.label in GAINS[name]:
+                least = GAINS[name][point.label]
                 checks.append(
                     Check(
                         f"{name}, {point.label}: gain against deltas, all of its interval",
@@ -63,6 +73,17 @@ def run(context: Context) -> list[Check]:
                         change.low > least,
                     )
                 )
+        for label, most in IDLE.get(name, {}).items():
+            change = report[label].rung.change
+            assert change is not None
+            checks.append(
+                Check(
+                    f"{name}, {label}: gain against deltas, all of its interval",
+                    f"< {100 * most:g} points",
+                    points(change.value, change.low, change.high),
+                    change.high < most,
+                )
+            )
         lost = report[NOTHING].rung.from_coarse
         assert lost is not None
         checks.append(
@@ -84,8 +105,8 @@ def run(context: Context) -> list[Check]:
 
 STUDY = Study(
     "remedies",
-    "Delta synapses cost networks with a hidden layer their accuracy, and wider synapses, a "
-    "readout of the potential, random delays of the neurons and longer trains bring much of it "
-    "back without training anew.",
+    "Delta synapses cost networks with a hidden layer their accuracy. Wider synapses, longer "
+    "trains and higher thresholds bring much of it back without training anew; random delays of "
+    "the neurons do so in hidden, but not in conv.",
     run,
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Of a report: time steps of clock-driven runs, in steps of the training; samples shown in full.
 TIME_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-CLOSEUPS = 6
+CLOSEUPS = 3
 
 #: Exit status where the accuracy is below --fail-under; by so much it may be, as a mean of floats.
 FAILED = 1

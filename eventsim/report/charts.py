@@ -17,8 +17,11 @@ from eventsim.fidelity.metrics import Share
 __all__ = ["Bar", "Dot", "IntervalChart", "count_bars", "interval_chart", "picture"]
 
 #: Widths and heights in units of the drawing.
-LABELS, PLOT, VALUES, ROW, AXIS = 118.0, 300.0, 52.0, 26.0, 24.0
+LABELS, PLOT, VALUES, ROW, AXIS = 128.0, 300.0, 52.0, 26.0, 24.0
 BARS_WIDTH, BARS_HEIGHT = 130.0, 36.0
+
+#: Pixels to which pictures are magnified, at most.
+SHARP = 168
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,13 @@ def count_bars(coarse: Sequence[int], continuous: Sequence[int]) -> list[Bar]:
 def picture(pixels: NDArray[Any]) -> str:
     """A grey image with pixels from 0 (black) to 1 (white) as the address of a PNG in itself.
 
+    Small images are magnified, since not every printer leaves their pixels sharp.
+
     >>> picture(np.zeros((2, 2)))[:22]
     'data:image/png;base64,'
     """
+    times = max(1, SHARP // max(pixels.shape))
+    pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
     buffer = io.BytesIO()
     plain: dict[str, Any] = {"Software": None}  # or Matplotlib's version would be in the file
     mpl_image.imsave(buffer, pixels, cmap="gray", vmin=0.0, vmax=1.0, format="png", metadata=plain)

@@ -1,29 +1,54 @@
-"""Fills the page's template from a report."""
+"""Fills the page's templates from a report and what else there is to show."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from eventsim.fidelity import words
+from eventsim.fidelity.closeup import CloseUp
+from eventsim.fidelity.histograms import LayerHistograms
+from eventsim.fidelity.ladder import LadderReport
 from eventsim.fidelity.result import Disagreement, FidelityReport, Variant
 from eventsim.report import charts
+from eventsim.report.closeup import closeup_figure
+from eventsim.report.confusion import confusion
+from eventsim.report.curve import TimeStepCurve, curve_charts
+from eventsim.report.ladder import ladder_chart
+from eventsim.report.spikes import layer_charts
 from eventsim.save.files import check_new, new_file
 
-__all__ = ["render", "write_html"]
+__all__ = ["TITLE", "render", "write_html"]
 
-TEMPLATE = "report.html"
+TITLE = "From coarse steps to continuous time"
 
 #: Disagreeing samples on the page.
 SHOWN = 12
 
+#: Longest name of a layer beside a raster.
+LONGEST_NAME = 12
+
 HEADLINES = {"holds": "Transfer holds", "costs": "Holds in part", "fails": "Transfer fails"}
 
+#: Variant -> layer -> distributions.
+Distributions = Mapping[str, Mapping[str, LayerHistograms]]
 
-def render(report: FidelityReport, title: str = "From coarse steps to continuous time") -> str:
+
+def render(
+    report: FidelityReport,
+    title: str = TITLE,
+    *,
+    ladder: LadderReport | None = None,
+    curve: TimeStepCurve | None = None,
+    closeups: Sequence[CloseUp] | None = None,
+    histograms: Distributions | None = None,
+) -> str:
     """The page as text.
 
     Parameters
@@ -32,12 +57,28 @@ def render(report: FidelityReport, title: str = "From coarse steps to continuous
         What :func:`eventsim.validate` returned.
     title : str
         Heading of the page.
+    ladder : LadderReport, optional
+        What :func:`eventsim.attribute` returned for the same network and samples. Default that of
+        the report.
+    curve : TimeStepCurve, optional
+        Clock-driven runs of the network with several steps. Default those of the report.
+    closeups : sequence of CloseUp, optional
+        Samples to show spike by spike. Default those of the report.
+    histograms : mapping of str to mapping, optional
+        Variant -> layer -> distributions, for the coarse run and for continuous variants, under
+        their names in the report. Default those of the report.
 
     Returns
     -------
     str
-        A whole HTML document; the same report gives the same text, up to measured seconds.
+        A whole HTML document; the same report gives the same text. What is not there has no
+        section.
     """
+    ladder = report.ladder if ladder is None else ladder
+    closeups = report.closeups if closeups is None else closeups
+    histograms = report.histograms if histograms is None else histograms
+    if curve is None and report.time_steps is not None:
+        curve = TimeStepCurve.of(report.time_steps)
     environment = Environment(
         loader=PackageLoader("eventsim.report"),
         autoescape=True,
@@ -47,12 +88,18 @@ def render(report: FidelityReport, title: str = "From coarse steps to continuous
     )
     environment.filters.update(
         percent=words.percent, share=words.share_text, change=words.change_text,
-        number=words.number, short=_short,
+        number=words.number, short=_short, cut=_cut, part=_part,
     )  # fmt: skip
+    style = _source(environment, "style.css")
+    script = _source(environment, "zoom.js") if closeups else ""
     main = report.continuous[0]
-    page = environment.get_template(TEMPLATE).render(
+    decisions = confusion(report.coarse.runs[0].classes, main.runs[0].classes, len(main.classes))
+    page = environment.get_template("report.html").render(
         report=report,
         title=title,
+        policy=_policy(style, script),
+        style=style,
+        script=script,
         verdict=report.verdict,
         grade=words.grade(report),
         headline=HEADLINES[words.grade(report)],
@@ -62,7 +109,15 @@ def render(report: FidelityReport, title: str = "From coarse steps to continuous
         over=words.over_text,
         cards=_cards(report),
         charts=_charts(report),
+        ladder=None if ladder is None else _ladder(ladder),
+        curve=None if curve is None else _curve(curve),
+        spikes=_spikes(report, histograms),
+        confusion=decisions,
         shown=[_figure(report, item) for item in report.disagreements[:SHOWN]],
+        closeups=[
+            {"figure": closeup_figure(one), "picture": _picture(report, one.sample)}
+            for one in closeups
+        ],
         provenance=_provenance(report),
     )
     return page + "\n"
@@ -72,8 +127,12 @@ def write_html(
     report: FidelityReport,
     path: str | Path,
     *,
-    title: str = "From coarse steps to continuous time",
+    title: str = TITLE,
     overwrite: bool = False,
+    ladder: LadderReport | None = None,
+    curve: TimeStepCurve | None = None,
+    closeups: Sequence[CloseUp] | None = None,
+    histograms: Distributions | None = None,
 ) -> Path:
     """Write the page to a file.
 
@@ -87,6 +146,8 @@ def write_html(
         Heading of the page.
     overwrite : bool
         Whether an existing file may be replaced. Default False.
+    ladder, curve, closeups, histograms
+        More sections, as in :func:`render`.
 
     Returns
     -------
@@ -99,10 +160,87 @@ def write_html(
         The file exists, or its folder does not, or it cannot be written.
     """
     check_new(path, overwrite)
-    text = render(report, title)
+    text = render(
+        report, title, ladder=ladder, curve=curve, closeups=closeups, histograms=histograms
+    )
     with new_file(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def _source(environment: Environment, name: str) -> str:
+    """A file beside the templates, as it is."""
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _policy(style: str, script: str) -> str:
+    """What the page may do: show its own pictures, with the very style and script in it."""
+
+    def only(text: str) -> str:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        return f"'sha256-{digest}'"
+
+    rules = ["default-src 'none'", f"style-src {only(style)}", "img-src data:"]
+    if script:
+        rules.append(f"script-src {only(script)}")
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _part(share: float) -> str:
+    """A share in whole percent.
+
+    >>> _part(0.123), _part(0.004), _part(0.0)
+    ('12 %', '<1 %', '0 %')
+    """
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def _cut(name: str) -> str:
+    """A name that fits beside a raster.
+
+    >>> _cut("convolution_7")
+    'convolution…'
+    """
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def _ladder(ladder: LadderReport) -> dict[str, Any]:
+    return {
+        "report": ladder,
+        "chart": ladder_chart(ladder),
+        "runs": max(len(rung.accuracy) for rung in ladder.rungs),
+        "parts": [e for e in ladder.effects if e.part],
+        "others": [e for e in ladder.effects if not e.part],
+    }
+
+
+def _curve(curve: TimeStepCurve) -> dict[str, Any]:
+    return {
+        "charts": curve_charts(curve),
+        "methods": curve.methods,
+        "coarse": curve.coarse,
+        "timed": any(point.errors is not None for point in curve.points),
+    }
+
+
+def _spikes(report: FidelityReport, histograms: Distributions) -> dict[str, Any] | None:
+    """Distributions of the coarse run and of the variant of the verdict, beside other ones."""
+    coarse, main = report.coarse.name, report.continuous[0].name
+    if coarse not in histograms or main not in histograms:
+        return None
+    others = [v.name for v in report.continuous[1:] if v.name in histograms]
+    return {
+        "layers": layer_charts(
+            histograms[coarse], histograms[main], [histograms[name] for name in others]
+        ),
+        "others": others,
+    }
+
+
+def _picture(report: FidelityReport, sample: int) -> str | None:
+    pixels = report.pictures.get(sample)
+    return None if pixels is None else charts.picture(pixels)
 
 
 def _short(name: str) -> str:
@@ -157,11 +295,10 @@ def _charts(report: FidelityReport) -> list[charts.IntervalChart]:
 
 
 def _figure(report: FidelityReport, item: Disagreement) -> dict[str, Any]:
-    pixels = report.pictures.get(item.sample)
     few = len(item.coarse_counts) <= 20
     return {
         "item": item,
-        "picture": None if pixels is None else charts.picture(pixels),
+        "picture": _picture(report, item.sample),
         "bars": charts.count_bars(item.coarse_counts, item.continuous_counts) if few else [],
     }
 
@@ -178,12 +315,6 @@ def _provenance(report: FidelityReport) -> list[tuple[str, str]]:
         ("seed", str(s["seed"])),
         ("engine", p["engine"]),
     ]
-    for name, values in report.timing.items():
-        text = f"{values['seconds']:.2f} s"
-        if values["events"]:
-            text += (
-                f" for {values['events']:,.0f} synaptic events"
-                f" ({values['events_per_second'] / 1e6:,.0f} million per second)"
-            )
-        rows.append((f"time of {name}", text))
+    for variant in report.continuous:
+        rows.append((f"synaptic events, {_short(variant.name)}", f"{variant.events:,}"))
     return rows
