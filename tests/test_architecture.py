@@ -57,7 +57,7 @@ HOMES = {
     "rich": ("cli",),
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
-NEIGHBOURS = {"benchmarks", "models", "tests", "validation"}
+NEIGHBOURS = {"benchmarks", "browser_tests", "models", "tests", "validation"}
 LONGEST = 400
 
 

@@ -170,8 +170,8 @@ def _draw(reports: dict[str, LadderReport]) -> Any:
 STUDY = Study(
     "causes",
     "With pulses of one step no single change from the coarse to the continuous model costs "
-    "shallow, hidden or conv 3 points of accuracy. lenet5 loses more, by its neurons and not by "
-    "pooling or by spike times between layers, and more than half of it comes back with a window "
-    "that is longer by a step for each layer.",
+    "shallow, hidden or conv 3 points of accuracy. lenet5 loses more; pooling and the times of "
+    "spikes between layers are less than 4 points of it each, and more than half of it comes back "
+    "with a window that is longer by a step for each layer.",
     run,
 )

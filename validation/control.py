@@ -74,7 +74,7 @@ def run(context: Context) -> list[Check]:
     context.table(
         ("policy", "player", "episodes", "return", "return_low", "return_high", "change",
          "change_low", "change_high", "same_action", "same_low", "same_high", "same_on_own",
-         "own_low", "own_high", "ties"),
+         "own_low", "own_high", "shift", "votes", "ties"),
         [_row(case, player) for case in CASES for player in found[case.name].players],
     )  # fmt: skip
     context.figure(_draw(found))
@@ -126,7 +126,8 @@ def _row(case: Case, player: Any) -> tuple:
     parts: list[Any] = []
     for interval in (player.mean_return, player.change, player.same_shown, player.same_own):
         parts += [interval.value, interval.low, interval.high] if interval else ["", "", ""]
-    return (case.name, player.name, len(player.episodes), *parts, player.ties)
+    shift = "" if player.shift is None else player.shift
+    return (case.name, player.name, len(player.episodes), *parts, shift, player.votes, player.ties)
 
 
 def _draw(found: dict[str, Comparison]):
