@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from eventsim.fidelity import words
 from eventsim.fidelity.metrics import Difference, McNemar, Share
-from eventsim.save.files import new_file
+from eventsim.save.report import JsonReport
 
 __all__ = ["Effect", "LadderReport", "Rung", "RungLayer"]
 
@@ -164,7 +162,7 @@ class Effect:
 
 
 @dataclass(frozen=True, eq=False)
-class LadderReport:
+class LadderReport(JsonReport):
     """The gap between the coarse network and the continuous one, by cause.
 
     Attributes
@@ -287,19 +285,6 @@ class LadderReport:
             "rungs": [rung.to_dict() for rung in self.rungs],
             "provenance": dict(self.provenance),
         }
-
-    def to_json(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write :meth:`to_dict` as JSON.
-
-        Raises
-        ------
-        FileError
-            The file exists (unless ``overwrite``), or cannot be written.
-        """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        with new_file(path, overwrite) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-        return Path(path)
 
     def __repr__(self) -> str:
         names = ", ".join(rung.name for rung in self.rungs)

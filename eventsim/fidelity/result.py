@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from eventsim.fidelity import words
 from eventsim.fidelity.metrics import ClassRow, Difference, McNemar, Share
-from eventsim.save.files import new_file
+from eventsim.save.report import JsonReport
 
 if TYPE_CHECKING:
     from eventsim.fidelity.closeup import CloseUp
@@ -207,7 +206,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True, eq=False)
-class FidelityReport:
+class FidelityReport(JsonReport):
     """Comparison of a continuous network with the coarse one, on the same input spikes.
 
     Attributes
@@ -290,19 +289,6 @@ class FidelityReport:
             "assumptions": [list(row) for row in self.assumptions],
             "provenance": dict(self.provenance),
         }
-
-    def to_json(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write :meth:`to_dict` as JSON.
-
-        Raises
-        ------
-        FileError
-            The file exists (unless ``overwrite``), or cannot be written.
-        """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        with new_file(path, overwrite) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-        return Path(path)
 
     def to_html(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the report as one HTML file that needs no network; see :mod:`eventsim.report`.

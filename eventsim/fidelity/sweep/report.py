@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from eventsim.fidelity import words
 from eventsim.fidelity.ladder import Rung
 from eventsim.fidelity.metrics import Share, mean_share
-from eventsim.save.files import new_file
+from eventsim.save.report import JsonReport
 
 __all__ = ["Point", "SweepReport"]
 
@@ -88,7 +86,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class SweepReport:
+class SweepReport(JsonReport):
     """One property of the continuous network over a range of values.
 
     Attributes
@@ -246,19 +244,6 @@ class SweepReport:
             "points": [point.to_dict() for point in self.points],
             "provenance": dict(self.provenance),
         }
-
-    def to_json(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write :meth:`to_dict` as JSON.
-
-        Raises
-        ------
-        FileError
-            The file exists (unless ``overwrite``), or cannot be written.
-        """
-        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        with new_file(path, overwrite) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-        return Path(path)
 
     def __repr__(self) -> str:
         return f"SweepReport({self.name!r}, {len(self.points)} points)"
