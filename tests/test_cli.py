@@ -460,7 +460,7 @@ def test_validate_prints_and_writes(folder, tmp_path):
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "pulses of 0.5 step" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"wrote {report}, {numbers}"
+    assert done.stdout.splitlines()[-1].startswith(f"wrote {report}, {numbers} (6 images in ")
     assert "<html" in report.read_text()
     settings = json.loads(numbers.read_text())["settings"]
     assert settings["spreads"] == [1e-3, 5e-4]

@@ -13,16 +13,19 @@ import click
 from eventsim.cli.nir import nir_options
 from eventsim.cli.options import (
     architecture_option,
+    duration_text,
     overwrite_option,
     seed_option,
     threads_option,
 )
+from eventsim.cli.terminal import line, wrote
 
 if TYPE_CHECKING:
     from eventsim.discretization import Discretization
     from eventsim.network import Network
+    from eventsim.save.report import JsonReport
 
-__all__ = ["Case", "Request", "comparison_options"]
+__all__ = ["Case", "Request", "comparison_options", "finish"]
 
 #: Options that the library's functions take by the same name, and those for reading files.
 _PASSED_ON = ("steps", "jitter_seeds", "seed", "threads", "workers", "scheduler", "out")
@@ -82,6 +85,32 @@ class Request:
             raise checks.fail(command, "--samples", f"at most {len(images)}", self.samples)
         fitting_images(network, images)
         return Case(network, disc, images[: self.samples], labels[: self.samples])
+
+
+def finish(
+    request: Request,
+    report: JsonReport,
+    samples: int,
+    seconds: float,
+    outputs: list[Path],
+    json_file: str | None,
+    kept: str,
+    overwrite: bool,
+) -> None:
+    """Write the numbers, and say in the last line what was written where.
+
+    ``outputs``: files named by options, ``json_file`` among them; ``kept``: the file of the numbers
+    in the folder of --out.
+    """
+    if json_file is not None:
+        report.to_json(json_file, overwrite=overwrite)
+    if request.out is not None:
+        outputs = [*outputs, request.out / kept]
+    took = f"{samples} images in {duration_text(round(seconds, 1))}"
+    if outputs:
+        wrote(outputs, took)
+    else:
+        line(f"\nwrote nothing ({took}; --json FILE or --out FOLDER keeps the numbers)")
 
 
 def comparison_options(*own: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from eventsim.cli.comparison import Request, comparison_options
-from eventsim.cli.options import Duration, duration_text, new_output
-from eventsim.cli.terminal import Work, line, wrote
+from eventsim.cli.comparison import Request, comparison_options, finish
+from eventsim.cli.options import Duration, new_output
+from eventsim.cli.terminal import Work, line
 
 _REPEAT = "Can be repeated."
 
@@ -79,12 +79,4 @@ def ladder(
         )
         seconds = work.seconds
     line(found.summary())
-    if json_file is not None:
-        found.to_json(json_file, overwrite=overwrite)
-    if request.out is not None:
-        outputs.append(request.out / "ladder.json")
-    took = f"{found.settings['samples']} images in {duration_text(round(seconds, 1))}"
-    if outputs:
-        wrote(outputs, took)
-    else:
-        line(f"\nwrote nothing ({took}; --json FILE or --out FOLDER keeps the numbers)")
+    finish(request, found, len(case.labels), seconds, outputs, json_file, "ladder.json", overwrite)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from eventsim.cli.comparison import Request, comparison_options
-from eventsim.cli.options import Duration, different_outputs, duration_text, new_output
-from eventsim.cli.terminal import Work, line, wrote
+from eventsim.cli.comparison import Request, comparison_options, finish
+from eventsim.cli.options import Duration, different_outputs, new_output
+from eventsim.cli.terminal import Work, line
 
 #: Names with what they vary; the library has them again, but is not loaded for the help.
 SWEEPS = {
@@ -108,12 +108,4 @@ def sweep(
         from eventsim import plot
 
         plot.save(plot.sweep(found), picture, overwrite=overwrite)
-    if json_file is not None:
-        found.to_json(json_file, overwrite=overwrite)
-    if request.out is not None:
-        outputs.append(request.out / "sweep.json")
-    took = f"{found.settings['samples']} images in {duration_text(round(seconds, 1))}"
-    if outputs:
-        wrote(outputs, took)
-    else:
-        line(f"\nwrote nothing ({took}; --plot, --json or --out keep it)")
+    finish(request, found, len(case.labels), seconds, outputs, json_file, "sweep.json", overwrite)

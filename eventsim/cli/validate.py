@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eventsim.cli.comparison import Request, comparison_options
+from eventsim.cli.comparison import Request, comparison_options, finish
 from eventsim.cli.options import Duration, different_outputs, new_output
-from eventsim.cli.terminal import Work, line, wrote
+from eventsim.cli.terminal import Work, line
 
 if TYPE_CHECKING:
     from eventsim.fidelity.result import FidelityReport
@@ -100,16 +100,12 @@ def validate(
             progress=work,
             **request.options,
         )
+        seconds = work.seconds
     line(found.summary())
     draw_without_screen()
     if report is not None:
         found.to_html(report, overwrite=overwrite)
-    if json_file is not None:
-        found.to_json(json_file, overwrite=overwrite)
-    if request.out is not None:
-        outputs.append(request.out / "report.json")
-    if outputs:
-        wrote(outputs)
+    finish(request, found, len(case.labels), seconds, outputs, json_file, "report.json", overwrite)
     if fail_under is not None and (reason := too_low(found, fail_under)):
         line(f"failed: {reason}", stderr=True)
         sys.exit(FAILED)
