@@ -27,7 +27,7 @@ from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population
 from eventsim.projections import Projection
 
-__all__ = ["RECORDS", "Twin"]
+__all__ = ["RECORDS", "Twin", "TwinState"]
 
 Array = NDArray[Any]
 WHERE = "Discretization.run"
@@ -41,6 +41,17 @@ class _Arrival(NamedTuple):
     source: str
     steps: int
     link: Link
+
+
+class TwinState(NamedTuple):
+    """Samples between two steps, arrays [sample, n] by population.
+
+    ``cells`` holds the potential and the spike of the last step, ``past`` the spikes of the last
+    step and of as many steps before it as some projection's delay looks back.
+    """
+
+    cells: dict[str, tuple[Array, Array]]
+    past: dict[str, list[Array]]
 
 
 class Twin:
@@ -103,15 +114,12 @@ class Twin:
 
     def run(self, x: Any, names: tuple[str, ...], record: str, threads: int) -> dict[str, Array]:
         """Arrays [sample, step, n] of the named populations."""
-        inputs, samples, steps = self._checked_inputs(x)
+        inputs, samples, steps = self.checked_inputs(x)
         sizes = {name: self.net[name].n for name in names}
-        kinds = {
-            name: np.dtype(np.uint8)
-            if record == "spikes" and not self._is_analog(name)
-            else self.dtype
-            for name in names
+        out = {
+            name: np.zeros((samples, steps, n), self.kind(name, record))
+            for name, n in sizes.items()
         }
-        out = {name: np.zeros((samples, steps, n), kinds[name]) for name, n in sizes.items()}
         largest = max(p.n for p in self.net.populations)
         size = max(1, min(CHUNK_UNITS // largest, -(-samples // threads)))
         parts = [slice(first, first + size) for first in range(0, samples, size)]
@@ -128,41 +136,62 @@ class Twin:
                 list(pool.map(work, parts))
         return out
 
-    def _is_analog(self, name: str) -> bool:
-        return self.disc.encoder == "constant" and isinstance(self.net[name], Input)
+    def kind(self, name: str, record: str = "spikes") -> np.dtype[Any]:
+        """Type of what is recorded of a population: bytes for spikes."""
+        analog = self.disc.encoder == "constant" and isinstance(self.net[name], Input)
+        return np.dtype(np.uint8) if record == "spikes" and not analog else self.dtype
 
     def _run_chunk(
         self, inputs: dict[str, Array], steps: int, out: dict[str, Array], record: str
     ) -> None:
-        samples = len(next(iter(inputs.values())))
-        state = {name: cell.start(samples) for name, cell in self._cells.items()}
+        state = self.start(len(next(iter(inputs.values()))))
+        for step in range(steps):
+            done = self.advance(state, inputs, step, record)
+            for name, array in out.items():
+                array[:, step] = done[name]
+
+    def start(self, samples: int) -> TwinState:
+        """The state of so many samples before their first step."""
         # Past spikes of the populations that some projection reads with a delay.
         depth = dict.fromkeys(self.net.order, 0)
         for arrivals in self._arrivals.values():
             for arrival in arrivals:
                 depth[arrival.source] = max(depth[arrival.source], arrival.steps)
-        past: dict[tuple[str, int], Array] = {}
-        for step in range(steps):
-            for name in self.net.order:
-                charge = np.zeros((samples, self.net[name].n), self.dtype)
-                for source, delay, connection in self._arrivals[name]:
-                    if delay <= step:
-                        slot = (step - delay) % (depth[source] + 1)
-                        connection.add(past[source, slot], charge)
-                if name in inputs:
-                    given = inputs[name]
-                    charge += given if given.ndim == 2 else given[:, step]
-                if name in self._cells:
-                    v, active = state[name]
-                    self._cells[name].advance(v, active, charge)
-                else:
-                    v = active = charge
-                # advance() reuses its arrays, so what is read in later steps is copied
-                past[name, step % (depth[name] + 1)] = active.copy() if depth[name] else active
-                if name in out:
-                    out[name][:, step] = {"spikes": active, "drive": charge, "potential": v}[record]
+        past = {
+            name: [np.zeros((samples, self.net[name].n), self.dtype) for _ in range(back + 1)]
+            for name, back in depth.items()
+        }
+        return TwinState({name: cell.start(samples) for name, cell in self._cells.items()}, past)
 
-    def _checked_inputs(self, x: Any) -> tuple[dict[str, Array], int, int]:
+    def advance(
+        self, state: TwinState, inputs: Mapping[str, Array], step: int, record: str = "spikes"
+    ) -> dict[str, Array]:
+        """Make one step with the step's part of the inputs; ``state`` is changed in place.
+
+        What is returned for each population holds until the next step.
+        """
+        for past in state.past.values():
+            past.insert(0, past.pop())  # the oldest step makes room for this one
+        done = {}
+        for name in self.net.order:
+            charge = np.zeros(state.past[name][0].shape, self.dtype)
+            for source, delay, connection in self._arrivals[name]:
+                connection.add(state.past[source][delay], charge)
+            if name in inputs:
+                given = inputs[name]
+                charge += given if given.ndim == 2 else given[:, step]
+            if name in self._cells:
+                v, active = state.cells[name]
+                self._cells[name].advance(v, active, charge)
+            else:
+                v = active = charge
+            # a cell changes its arrays in place, so what is read in later steps is copied
+            past = state.past[name]
+            past[0] = active if len(past) == 1 else active.copy()
+            done[name] = {"spikes": active, "drive": charge, "potential": v}[record]
+        return done
+
+    def checked_inputs(self, x: Any) -> tuple[dict[str, Array], int, int]:
         """Input arrays in the twin's arithmetic, the number of samples and of steps."""
         if not self._entries:
             raise UnsupportedNetwork(f"{WHERE}: network: expected an Input population, got none")
