@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from eventsim import decode, discrete, encode, errors, fidelity, plot
+    from eventsim import decode, discrete, encode, errors, fidelity, gym, plot
     from eventsim.convolution import Conv2d
     from eventsim.discretization import Discretization
     from eventsim.fidelity.attribution import attribute
     from eventsim.fidelity.compare import validate
+    from eventsim.fidelity.forecast import forecast
+    from eventsim.fidelity.sweep.run import sweep
     from eventsim.load import load, load_nir, load_result
     from eventsim.network import Network
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
@@ -47,17 +49,19 @@ _DEFINED_IN = {
     "SpikeTrain": "eventsim.recording",
     "SumPool2d": "eventsim.pooling",
     "attribute": "eventsim.fidelity.attribution",
+    "forecast": "eventsim.fidelity.forecast",
     "load": "eventsim.load",
     "load_nir": "eventsim.load",
     "load_result": "eventsim.load",
     "save": "eventsim.save",
     "save_nir": "eventsim.save",
     "simulate": "eventsim.simulate",
+    "sweep": "eventsim.fidelity.sweep.run",
     "validate": "eventsim.fidelity.compare",
 }
 
 #: Public modules.
-_MODULES = ("decode", "discrete", "encode", "errors", "fidelity", "plot")
+_MODULES = ("decode", "discrete", "encode", "errors", "fidelity", "gym", "plot")
 
 __all__ = [
     "AvgPool2d",
@@ -82,6 +86,8 @@ __all__ = [
     "encode",
     "errors",
     "fidelity",
+    "forecast",
+    "gym",
     "load",
     "load_nir",
     "load_result",
@@ -89,6 +95,7 @@ __all__ = [
     "save",
     "save_nir",
     "simulate",
+    "sweep",
     "validate",
 ]
 

@@ -14,11 +14,14 @@ from typing import Any, NoReturn
 import click
 
 from eventsim import __version__
+from eventsim.cli.check import check
 from eventsim.cli.demo import demo
 from eventsim.cli.info import info
 from eventsim.cli.ladder import ladder
+from eventsim.cli.play import play
 from eventsim.cli.plot import plot
 from eventsim.cli.simulate import simulate
+from eventsim.cli.sweep import sweep
 from eventsim.cli.validate import validate
 from eventsim.cli.warmup import warmup
 from eventsim.errors import EventsimError
@@ -107,12 +110,16 @@ def main() -> None:
       eventsim info hidden.h5
       eventsim simulate hidden.h5 images.npz --samples 16 -o run.h5
       eventsim plot run.h5 --raster --sample 3 -o raster.png
+      eventsim check hidden.h5 --data images.npz
       eventsim validate hidden.h5 --data images.npz --report report.html
       eventsim ladder hidden.h5 --data images.npz
+      eventsim sweep pulse-width hidden.h5 --data images.npz --plot width.png
+      eventsim play cartpole.h5
 
-    Exit status: 0 done, 1 a run stopped early (what it had is kept), 2 error, 130 Ctrl-C.
+    Exit status: 0 done, 1 a run stopped early (what it had is kept) or validate --fail-under,
+    2 error, 130 Ctrl-C.
     """
 
 
-for _command in (demo, info, simulate, validate, ladder, plot, warmup):
+for _command in (demo, info, simulate, check, validate, ladder, sweep, play, plot, warmup):
     main.add_command(_command)
