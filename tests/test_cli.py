@@ -98,7 +98,18 @@ def result_file(folder) -> Path:
 def test_help_names_every_command_with_an_example():
     shown = run("--help")
     assert shown.exit_code == 0
-    for name in ("demo", "info", "simulate", "validate", "ladder", "plot", "warmup"):
+    for name in (
+        "demo",
+        "info",
+        "simulate",
+        "check",
+        "validate",
+        "ladder",
+        "sweep",
+        "play",
+        "plot",
+        "warmup",
+    ):
         assert name in shown.stdout
         text = run(name, "--help").stdout
         assert f"eventsim {name}" in text.split("Example", 1)[1]
