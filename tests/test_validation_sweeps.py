@@ -46,6 +46,17 @@ def test_quick_runs_write_their_files(name, tmp_path, capsys):
         assert checks.count("order of the time error") == 2 * len(time_step.METHODS)
 
 
+def test_finished_shards_are_taken_up_again(tmp_path, monkeypatch):
+    arguments = ["run", "remedies", "--quick", "--shards", str(tmp_path / "shards")]
+    command.main([*arguments, "--output-dir", str(tmp_path / "first")])
+    shard = tmp_path / "shards" / "remedies-hidden" / "samples-000000-000011.json"
+    written = shard.stat().st_mtime_ns
+    command.main([*arguments, "--output-dir", str(tmp_path / "second")])
+    assert shard.stat().st_mtime_ns == written
+    first, second = (tmp_path / name / "remedies.csv" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_a_network_that_loses_fails_the_claim(tmp_path, monkeypatch):
     """The thresholds can fail: with limits below what is measured they do."""
     strict = tuple(causes.Case(c.name, 1, -1.0, -1.0) for c in causes.CASES[:1])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -73,7 +74,7 @@ def command(context: click.Context, listed: bool) -> None:
             _console().print(f"{study.name:10} {study.claim}", soft_wrap=True)
         context.exit(0)
     if context.invoked_subcommand is None:
-        context.exit(_run_all(list(STUDIES.values()), FOLDER, False))
+        context.exit(_run_all(list(STUDIES.values()), FOLDER, {}))
 
 
 @command.command(context_settings={"show_default": True})
@@ -87,14 +88,27 @@ def command(context: click.Context, listed: bool) -> None:
 @click.option(
     "--quick", is_flag=True, help="A small run, to see that it works; chance may fail a threshold."
 )
+@click.option(
+    "--shards",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep finished shards of comparisons here; the same command goes on where it stopped.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Run comparisons on so many processes.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Run comparisons on the workers of a Dask scheduler."
+)
 @click.pass_context
-def run(context: click.Context, name: str, output_dir: Path, quick: bool) -> None:
-    """Run the study NAME, or all."""
+def run(context: click.Context, name: str, output_dir: Path, **options: Any) -> None:
+    """Run the study NAME, or all.
+
+    The comparisons of transfer, causes, remedies, time-step, pooling and noise can run on several
+    processes or computers; training and the other studies run in this process.
+    """
     studies = list(STUDIES.values()) if name == "all" else [STUDIES[name]]
-    context.exit(_run_all(studies, output_dir, quick))
+    context.exit(_run_all(studies, output_dir, options))
 
 
-def _run_all(studies: Sequence[Study], folder: Path, quick: bool) -> int:
+def _run_all(studies: Sequence[Study], folder: Path, options: dict[str, Any]) -> int:
     """Run, write and print; the exit status."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +116,7 @@ def _run_all(studies: Sequence[Study], folder: Path, quick: bool) -> int:
         raise click.ClickException(f"--output-dir: {folder}: {error.strerror}") from None
     out, files, failed = _console(), [], []
     for study in studies:
-        context = Context(study.name, folder, quick)
+        context = Context(study.name, folder, **options)
         began = time.perf_counter()
         checks = _with_progress(study, context)
         seconds = time.perf_counter() - began

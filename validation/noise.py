@@ -71,8 +71,9 @@ def run(context: Context) -> list[Check]:
             )  # fmt: skip
             net, disc = trained(settings, data, context.folder)
             report = es.validate(
-                net, disc, images, labels, seed=SEED, spread=disc.dt, spreads=[0.0]
-            )
+                net, disc, images, labels, seed=SEED, spread=disc.dt, spreads=[0.0],
+                **context.how(f"{recipe.name}-{seed}"),
+            )  # fmt: skip
             variants = dict(zip(MODELS, (report.coarse, *report.continuous), strict=True))
             for model, variant in variants.items():
                 share, same = variant.accuracy, variant.agreement

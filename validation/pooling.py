@@ -63,6 +63,7 @@ def run(context: Context) -> list[Check]:
         net, disc = es.load(DATA / f"{name}.h5")
         reports[name, rule] = es.validate(
             with_rule(net, rule, disc.dt), disc, images, labels, seed=SEED,
+            **context.how(f"{name}-{k}"),
             progress=lambda done, runs, k=k: context.progress(
                 k * runs + done, len(keys) * runs
             ),

@@ -52,6 +52,7 @@ def run(context: Context) -> list[Check]:
         net, disc = es.load(DATA / f"{name}.h5")
         report = es.sweep(
             "remedies", net, disc, images, labels, jitter_seeds=placements, seed=SEED,
+            **context.how(name),
             progress=lambda done, runs, k=k: context.progress(
                 1000 * k + 1000 * done // runs, 1000 * len(names)
             ),

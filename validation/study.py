@@ -55,6 +55,17 @@ class Context:
     quick: bool = False
     progress: Callable[[int, int], None] = lambda done, total: None
     files: list[Path] = field(default_factory=list)
+    workers: int | None = None
+    scheduler: str | None = None
+    shards: Path | None = None
+
+    def how(self, part: str) -> dict[str, Any]:
+        """How a comparison of the study runs, as arguments of ``eventsim.validate`` and its like.
+
+        ``part`` names it among those of the study, for its folder of finished shards.
+        """
+        out = None if self.shards is None else self.shards / f"{self.name}-{part}"
+        return {"workers": self.workers, "scheduler": self.scheduler, "out": out}
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[Any]], suffix: str = ""

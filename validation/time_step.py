@@ -47,6 +47,7 @@ def run(context: Context) -> list[Check]:
         net, disc = es.load(DATA / f"{case.name}.h5")
         report = es.sweep(
             "time-step", net, disc, images[:count], labels[:count], VALUES, seed=SEED,
+            **context.how(case.name),
             progress=lambda done, runs, k=k: context.progress(
                 1000 * k + 1000 * done // runs, 1000 * len(cases)
             ),

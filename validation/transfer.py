@@ -43,7 +43,9 @@ CASES = (
     Case("shallow", 3, WIDTHS, 0.04, 0.02, None),
     Case("hidden", 3, WIDTHS, 0.02, 0.02, 0.05),
     Case("conv", 3, WIDTHS, 0.04, 0.02, 0.05),
-    Case("lenet5", 3, (1.0, 0.0), 0.08, None, 0.05),
+    Case("conv2", 3, WIDTHS, 0.04, 0.02, 0.05),
+    Case("lenet5", 3, WIDTHS, 0.08, None, 0.05),
+    Case("lenet5_const", 1, WIDTHS, 0.08, None, 0.05),
 )
 QUICK_IMAGES = 20
 
@@ -66,6 +68,7 @@ def run(context: Context) -> list[Check]:
         net, disc = loaded[case.name]
         report = es.validate(
             net, disc, images, labels, jitter_seeds=case.placements, seed=SEED,
+            **context.how(case.name),
             spread=case.widths[0] * disc.dt, spreads=[w * disc.dt for w in case.widths[1:]],
             progress=lambda done, runs, before=before, size=work[case.name]: context.progress(
                 before + size * done // runs, total
@@ -82,8 +85,7 @@ def run(context: Context) -> list[Check]:
          "changed_beyond_noise", "beyond_low", "beyond_high", "ties_mean"),
         rows,
     )  # fmt: skip
-    curves = [case for case in cases if len(case.widths) > 2]
-    context.figure(_draw(curves, reports), "-width")
+    context.figure(_draw(cases, reports), "-width")
     return checks
 
 
@@ -147,11 +149,12 @@ def _draw(cases: list[Case], reports: dict[str, Any]):
     """Accuracy of the first placement over the pulse width, with the coarse one as reference."""
     from matplotlib import pyplot
 
+    lines = -(-len(cases) // 3)
     _, axes = pyplot.subplots(
-        1, len(cases), sharey=True, squeeze=False, figsize=(3.6 * len(cases), 3.4),
-        layout="constrained",
+        lines, min(3, len(cases)), sharex=True, sharey=True, squeeze=False,
+        figsize=(10.4, 3.2 * lines), layout="constrained",
     )  # fmt: skip
-    for ax, case in zip(axes[0], cases, strict=True):
+    for ax, case in zip(axes.flat, cases, strict=False):
         report = reports[case.name]
         shares = sorted((v.spread / report.settings["dt"], v.accuracy) for v in report.continuous)
         plot.accuracy_curve(
@@ -165,16 +168,15 @@ def _draw(cases: list[Case], reports: dict[str, Any]):
             ax=ax,
         )
         ax.set_title(case.name, loc="left", fontsize="medium")
-        ax.set_ylim(50.0, 100.0)
-        if ax is not axes[0, 0]:
-            ax.set_ylabel("")
+        ax.set_ylim(30.0, 100.0)
+        ax.label_outer()
     return axes
 
 
 STUDY = Study(
     "transfer",
-    "With pulses of one step, shallow, hidden and conv keep accuracy and answers in continuous "
-    "time up to the noise of a second draw of the input, and lenet5 keeps most of its accuracy; "
-    "with deltas, networks with a hidden layer lose theirs.",
+    "With pulses of one step, shallow, hidden, conv and conv2 keep accuracy and answers in "
+    "continuous time up to the noise of a second draw of the input, and lenet5 and lenet5_const "
+    "keep most of their accuracy; with deltas, networks with a hidden layer lose theirs.",
     run,
 )
