@@ -50,7 +50,7 @@ class TestThePlaceOfMetrics:
         assert fidelity.metrics is metrics
 
     def test_the_table_holds_every_metric(self):
-        helpers = {"share", "match_spikes", "per_neuron", "per_class"}
+        helpers = {"share", "mean_share", "match_spikes", "per_neuron", "per_class"}
         functions = {name for name in metrics.__all__ if inspect.isfunction(getattr(metrics, name))}
         assert set(metrics.METRICS) == functions - helpers
         assert {m.takes for m in metrics.METRICS.values()} == {

@@ -168,7 +168,7 @@ def _draw(cases: list[Case], reports: dict[str, Any]):
             ax=ax,
         )
         ax.set_title(case.name, loc="left", fontsize="medium")
-        ax.set_ylim(30.0, 100.0)
+        ax.set_ylim(0.0, 100.0)
         ax.label_outer()
     return axes
 
