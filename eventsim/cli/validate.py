@@ -95,7 +95,7 @@ def validate(
             spreads=widths[1:] if widths else [0.0],
             extend=extend,
             ladder=thorough,
-            time_steps=TIME_STEPS if thorough else (),
+            time_steps=TIME_STEPS if thorough else None,
             closeups=0 if report is None else CLOSEUPS,
             progress=work,
             **request.options,

@@ -15,8 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from eventsim import checks, decode
 from eventsim.discretization import Discretization
 from eventsim.fidelity import metrics
-from eventsim.fidelity.attribution import ladder_plans, ladder_report
-from eventsim.fidelity.closeup import closeups as look_closely
 from eventsim.fidelity.details import Intervals, step_intervals
 from eventsim.fidelity.histograms import Histograms
 from eventsim.fidelity.measured import variant
@@ -25,7 +23,6 @@ from eventsim.fidelity.result import Disagreement, FidelityReport
 from eventsim.fidelity.samples import Samples, exact
 from eventsim.fidelity.shards import How, Progress
 from eventsim.fidelity.sums import Details, Found, Sums
-from eventsim.fidelity.sweep.run import SWEEPS, sweep_job, sweep_report
 from eventsim.fidelity.task import Task, check_task, in_steps
 from eventsim.network import Network
 
@@ -49,7 +46,7 @@ def validate(
     spreads: Sequence[float] = (),
     extend: float | bool = False,
     ladder: bool = False,
-    time_steps: Sequence[float] = (),
+    time_steps: Sequence[float] | None = None,
     closeups: int = 0,
     seed: int = 0,
     engine: str = "auto",
@@ -93,7 +90,7 @@ def validate(
     ladder : bool
         Climb the ladder of :func:`eventsim.attribute` as well, which says what the gap consists
         of. Default False.
-    time_steps : sequence of float
+    time_steps : sequence of float, optional
         Run the network clock-driven as well, with these time steps in steps of the training, as
         ``eventsim.sweep("time-step", ...)`` does with one placement of the spikes. Default none.
     closeups : int
@@ -159,29 +156,32 @@ def validate(
         spreads=spreads, extend=extend, seed=seed,
     )  # fmt: skip
     how = How.check("validate", threads, out, workers, scheduler, progress)
-    chosen = SWEEPS["time-step"].check(time_steps) if time_steps else ()
     shown = checks.whole("validate", "closeups", closeups, 0)
     jobs = {"": PlanJob(task, partial(comparison, engine=engine), "comparison")}
+    makers: dict[str, Callable[[PlanJob, Mapping[str, Sums]], Any]] = {}
     main = dataclasses.replace(task, spreads=task.spreads[:1], extend=0.0)
+    # What is not asked for is not loaded, which takes longer than a short comparison.
     if ladder:
+        from eventsim.fidelity.attribution import ladder_plans, ladder_report
+
         extends = (task.extend,) if task.extend else ()
         build = partial(ladder_plans, tau_syns=(), delays=(), extends=extends)
-        jobs["ladder"] = PlanJob(main, build, "ladder")
-    if chosen:
-        jobs["time-step"] = sweep_job(
-            "time-step", dataclasses.replace(main, jitter_seeds=1), chosen
-        )
+        jobs["ladder"], makers["ladder"] = PlanJob(main, build, "ladder"), ladder_report
+    if time_steps is not None:
+        from eventsim.fidelity.sweep.run import SWEEPS, sweep_job, sweep_report
+
+        once = dataclasses.replace(main, jitter_seeds=1)
+        chosen = SWEEPS["time-step"].check(time_steps)
+        jobs["time_steps"] = sweep_job("time-step", once, chosen)
+        makers["time_steps"] = partial(sweep_report, "time-step")
     sums = _run_all(jobs, how)
     report = _report(task, jobs[""], sums[""], engine)
-    worst = [item.sample for item in report.disagreements[:shown]]
-    report = dataclasses.replace(
-        report,
-        ladder=ladder_report(jobs["ladder"], sums["ladder"]) if ladder else None,
-        time_steps=sweep_report("time-step", jobs["time-step"], sums["time-step"])
-        if chosen
-        else None,
-        closeups=look_closely(task, worst, threads=how.threads, engine=engine) if worst else (),
-    )
+    more = {name: make(jobs[name], sums[name]) for name, make in makers.items()}
+    if worst := [item.sample for item in report.disagreements[:shown]]:
+        from eventsim.fidelity.closeup import closeups as look_closely
+
+        more["closeups"] = look_closely(task, worst, threads=how.threads, engine=engine)
+    report = dataclasses.replace(report, **more)
     if out is not None:
         report.to_json(Path(out) / "report.json", overwrite=True)
     return report
