@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import eventsim as es
 from eventsim import decode
 from eventsim.fidelity import metrics
-from validation.study import Check, Context, Study
+from validation.study import Check, Context, Study, points
 from validation.trained import trained
 from validation.windows import coarse_counts, continuous_counts
 
@@ -155,9 +155,9 @@ def _checks(shown: dict[Case, Shown]) -> list[Check]:
             Check(f"{case.name}, {T} steps: accuracy, lower end of its interval",
                   f"> {100 * HIGH:g} %", _percent(*_share(four)), four.low > HIGH),
             Check(f"{case.name}: accuracy with {WINDOWS[-1]} steps less that with {T}",
-                  f"< {100 * SHORT:g} points", _points(short), short.value < SHORT),
+                  f"< {100 * SHORT:g} points", points(*_share(short)), short.value < SHORT),
             Check(f"{case.name}, {T} steps: lost in continuous time, {n:,} images",
-                  f"< {100 * case.loss:g} points", _points(loss), loss.value < case.loss),
+                  f"< {100 * case.loss:g} points", points(*_share(loss)), loss.value < case.loss),
         ]  # fmt: skip
     return checks
 
@@ -227,11 +227,6 @@ def _share(share: Any) -> tuple[float, float, float]:
 
 def _percent(value: float, low: float, high: float) -> str:
     return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}] %"
-
-
-def _points(difference: Any) -> str:
-    d = difference
-    return f"{100 * d.value:z.1f} [{100 * d.low:z.1f}, {100 * d.high:z.1f}]"
 
 
 def _draw(shown: dict[Case, Shown]):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import eventsim as es
 from eventsim.fidelity import metrics
-from validation.study import Check, Context, Study
+from validation.study import Check, Context, Study, points
 
 __all__ = ["STUDY"]
 
@@ -108,7 +108,7 @@ def _checks(reports: dict[Key, Any], labels: NDArray) -> list[Check]:
         checks.append(
             Check(f"{name}, {DEFAULT.name}: accuracy lost against coarse",
                   f"< {100 * limit:g} points",
-                  _points(-change.value, -change.high, -change.low), -change.value < limit)
+                  points(-change.value, -change.high, -change.low), -change.value < limit)
         )  # fmt: skip
         own, reference = _classes(default), default.coarse.runs[0].classes
         for rule in RULES[1:]:
@@ -116,14 +116,14 @@ def _checks(reports: dict[Key, Any], labels: NDArray) -> list[Check]:
             apart = metrics.paired_difference(own == labels, other == labels)
             checks.append(
                 Check(f"{name}, {rule.name}: accuracy less that of the default",
-                      f"within {100 * APART:g} points", _points(*_three(apart)),
+                      f"within {100 * APART:g} points", points(*_three(apart)),
                       abs(apart.value) < APART)
             )  # fmt: skip
             if rule.closed is None:
                 closer = metrics.paired_difference(other == reference, own == reference)
                 checks.append(
                     Check(f"{name}, {rule.name}: class as coarse, by which the default has more",
-                          "> 0, all of its interval", _points(*_three(closer)), closer.low > 0)
+                          "> 0, all of its interval", points(*_three(closer)), closer.low > 0)
                 )  # fmt: skip
     return checks
 
@@ -134,10 +134,6 @@ def _classes(report: Any) -> NDArray[np.int64]:
 
 def _three(difference: Any) -> tuple[float, float, float]:
     return difference.value, difference.low, difference.high
-
-
-def _points(value: float, low: float, high: float) -> str:
-    return f"{100 * value:z.1f} [{100 * low:z.1f}, {100 * high:z.1f}]"
 
 
 def _row(key: Key, report: Any, images: int) -> tuple:
