@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from eventsim.load import load, load_nir, load_result
     from eventsim.network import Network
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
-    from eventsim.populations import Input, Population, Relay
+    from eventsim.populations import Input, Poisson, Population, Relay
     from eventsim.projections import Dense, Sparse
     from eventsim.recording import Result, Results, SpikeTrain
     from eventsim.save import save, save_nir
@@ -40,6 +40,7 @@ _DEFINED_IN = {
     "Input": "eventsim.populations",
     "MaxPool2d": "eventsim.pooling",
     "Network": "eventsim.network",
+    "Poisson": "eventsim.populations",
     "Population": "eventsim.populations",
     "Relay": "eventsim.populations",
     "Result": "eventsim.recording",
@@ -71,6 +72,7 @@ __all__ = [
     "Input",
     "MaxPool2d",
     "Network",
+    "Poisson",
     "Population",
     "Relay",
     "Result",

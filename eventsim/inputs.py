@@ -163,7 +163,7 @@ def check_record(net: Network, record: str | Sequence[str]) -> set[str]:
     if isinstance(record, str):
         if record not in ("spikes", "counts"):
             raise checks.fail("simulate", "record", expected, repr(record))
-        return names if record == "spikes" else set()
+        return names - set(net.drives) if record == "spikes" else set()
     chosen = checks.sequence("simulate", "record", record, expected)
     if not all(isinstance(name, str) and name in names for name in chosen):
         raise checks.fail("simulate", "record", expected, repr(record))

@@ -13,7 +13,7 @@ import numpy as np
 from eventsim import checks
 from eventsim.errors import InvalidType, InvalidValue
 from eventsim.pooling import MaxPool2d
-from eventsim.populations import Input, Population, Relay
+from eventsim.populations import Input, Poisson, Population, Relay
 from eventsim.projections import Projection
 
 if TYPE_CHECKING:
@@ -151,8 +151,15 @@ class Network:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the Input populations."""
-        return tuple(p.name for p in self.populations if isinstance(p, Input))
+        """Names of the Inputs that spike as the user says; a Poisson is none of them."""
+        return tuple(
+            p.name for p in self.populations if isinstance(p, Input) and not isinstance(p, Poisson)
+        )
+
+    @property
+    def drives(self) -> tuple[str, ...]:
+        """Names of the Poisson populations."""
+        return tuple(p.name for p in self.populations if isinstance(p, Poisson))
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.errors import InvalidType
 
-__all__ = ["Input", "Parameter", "Population", "Relay"]
+__all__ = ["Input", "Parameter", "Poisson", "Population", "Relay"]
 
 Parameter = float | NDArray[np.float64]
 
@@ -87,6 +87,59 @@ class Input(_Units):
     >>> Input("image", (1, 28, 28)).n
     784
     """
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Poisson(Input):
+    """Units that spike by themselves, each a Poisson process of its own.
+
+    The intervals between the spikes of a unit are independent and exponential, of mean
+    ``1 / rate``. They are drawn while a run goes on and are never held all together. A unit's
+    spikes depend on the seed of the run, the number of the sample, the population's name and the
+    unit's index alone: any engine, any number of threads and any pieces of a run give the same
+    spikes, to the last bit.
+
+    Parameters
+    ----------
+    name : str
+        Name, unique in the network.
+    n : int or tuple of int
+        Number of units, or their arrangement (channel, y, x).
+    rate : float or array
+        Mean number of spikes a second, finite and >= 0.
+
+    Examples
+    --------
+    Eight spikes a second from each of 1,000 sources, for each of two cells a train of its own:
+
+    >>> from eventsim import Network, Population, Sparse, simulate
+    >>> net = Network(
+    ...     [Poisson("outside", 2, rate=8e3), Population("cells", 2, tau_mem=20e-3, t_ref=2e-3)],
+    ...     [Sparse("outside", "cells", pre=[0, 1], post=[0, 1], weight=0.01)],
+    ... )
+    >>> simulate(net, {}, t_stop=0.1, seed=1).counts["outside"]
+    array([838, 821])
+    """
+
+    rate: Any = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = f"Poisson {self.name!r}"
+        rate = checks.real_array(where, "rate", self.rate).astype(np.float64)
+        if rate.ndim and rate.shape == self.shape:
+            rate = rate.reshape(-1)
+        if rate.ndim and rate.shape != (self.n,):
+            expected = f"one number or an array of {self.n}"
+            raise checks.fail(where, "rate", expected, f"shape {rate.shape}")
+        checks.finite(where, "rate", rate)
+        checks.non_negative(where, "rate", rate)
+        object.__setattr__(self, "rate", checks.read_only(rate) if rate.ndim else float(rate))
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """The rate of each unit, in spikes a second."""
+        return np.broadcast_to(self.rate, (self.n,)).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from eventsim import checks
 from eventsim.engine.driver import QueueRun
+from eventsim.engine.poisson import Drives
 from eventsim.errors import InvalidType
-from eventsim.inputs import check_currents, check_record_v, check_spreads, check_train
+from eventsim.inputs import check_currents, check_record, check_record_v, check_spreads, check_train
 from eventsim.network import Network
 from eventsim.provenance import run_provenance
 from eventsim.recording import Result
@@ -59,6 +60,8 @@ class Session:
         Steps of external currents; more can follow with :meth:`inject_current`.
     max_events : int
         Budget of events (spikes, arrivals, ends of pulses) of the whole session.
+    seed : int
+        Of the Poisson populations.
 
     Examples
     --------
@@ -86,6 +89,7 @@ class Session:
         record_v: Mapping[str, Any] | None = None,
         currents: Mapping[str, Any] | None = None,
         max_events: int = DEFAULT_MAX_EVENTS,
+        seed: int = 0,
     ) -> None:
         if not isinstance(net, Network):
             raise InvalidType(f"Session: net: expected a Network, got {type(net).__name__}")
@@ -96,6 +100,7 @@ class Session:
         if self.t_start < 0:
             raise checks.fail("Session", "t_start", "a number >= 0", self.t_start)
         self.max_events = checks.whole("Session", "max_events", max_events, 1)
+        self.seed = checks.whole("Session", "seed", seed, 0)
         self._log = record == "spikes"
         self._record_v = check_record_v(net, record_v)
         self._currents = check_currents(net, currents, self.t_start)
@@ -106,9 +111,10 @@ class Session:
         self._run = QueueRun(
             self.net,
             self.t_start,
-            log=self._log,
+            keep=check_record(self.net, "spikes" if self._log else "counts"),
             record_v=self._record_v,
             currents=self._currents,
+            drives=Drives(self.net, self.seed, 0, self.t_start),
         )
 
     @property
@@ -165,14 +171,14 @@ class Session:
 
     def _made_for(self) -> Any:
         recorded = {name: neurons.tolist() for name, neurons in self._record_v.items()}
-        return self.net.fingerprint(), self.t_start, self._log, recorded
+        return self.net.fingerprint(), self.t_start, self._log, self.seed, recorded
 
     def result(self) -> Result:
         """Everything from ``t_start`` to now as a :class:`~eventsim.Result`."""
         run = self._run
         return Result(
             network=self.net,
-            spikes=run.spikes() if self._log else {},
+            spikes=run.spikes(),
             counts=run.counts(),
             t_start=self.t_start,
             t_stop=run.t_reached,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.engine import layered, windowed
 from eventsim.engine.driver import QueueRun
+from eventsim.engine.poisson import Drives
 from eventsim.engine.replay import replay
 from eventsim.errors import IncompleteRunWarning, InvalidType, UnsupportedNetwork
 from eventsim.inputs import (
@@ -41,7 +42,7 @@ ENGINES = ("auto", "queue", "layered", "windowed")
 MAX_REPLAYED = 16
 
 Currents = dict[str, NDArray[np.float64]]
-Work = list[tuple[dict[str, SpikeTrain], Currents]]
+Work = list[tuple[dict[str, SpikeTrain], Currents, Drives]]
 
 
 def simulate(
@@ -56,6 +57,7 @@ def simulate(
     engine: str = "auto",
     threads: int | None = None,
     max_events: int = DEFAULT_MAX_EVENTS,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result | Results:
     """Run a network exactly, from ``t_start`` up to but not including ``t_stop``.
@@ -76,8 +78,8 @@ def simulate(
         Steps of external currents: the value holds from ``time`` on, 0 before the first. A list
         has one mapping for each sample.
     record : {"spikes", "counts"} or names
-        Keep all spikes, only their numbers (constant memory), or the spikes of some populations.
-        Numbers are always kept.
+        Keep all spikes but those of Poisson populations, only their numbers (constant memory), or
+        the spikes of the populations that are named. Numbers are always kept.
     record_v : mapping of str to list of int
         Neurons whose exact potential can be asked for after the run.
     engine : {"auto", "queue", "layered", "windowed"}
@@ -88,6 +90,8 @@ def simulate(
     max_events : int
         A run that needs more events (spikes, arrivals, ends of pulses) stops, is marked
         incomplete, and says which population ran away.
+    seed : int
+        Of the Poisson populations. Sample ``k`` of a batch draws the streams of (seed, k).
     progress : callable, optional
         Called with (samples done, samples in all); while a single sample runs, with (thousandths
         of its time that are done, 1000).
@@ -135,17 +139,21 @@ def simulate(
     keep = check_record(net, record)
     neurons = check_record_v(net, record_v)
     max_events = checks.whole("simulate", "max_events", max_events, 1)
+    seed = checks.whole("simulate", "seed", seed, 0)
     if threads is not None:
         threads = checks.whole("simulate", "threads", threads, 1)
     if progress is not None and not callable(progress):
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
     chosen = _choose(net, engine, sum(map(len, neurons.values())), t_stop - t_start)
+    cores = threads or os.cpu_count() or 1
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
+    #: What is left when each sample has a core.
+    run.threads = max(1, cores // len(trains))
     size = layered.SAMPLES_PER_CALL if chosen == "layered" else 1
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
 
     def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:
-        work = [(trains[i], steps[i]) for i in part]
+        work = [(trains[i], steps[i], Drives(net, seed, i, t_start)) for i in part]
         return run.on[chosen](work, interrupted)
 
     began = time.perf_counter()
@@ -156,7 +164,7 @@ def simulate(
 
     jobs = [Job(part, len(part)) for part in parts]
     watched = tick if progress is not None and len(trains) == 1 else None
-    done = run_jobs(jobs, job, threads or os.cpu_count() or 1, progress, watched)
+    done = run_jobs(jobs, job, cores, progress, watched)
     results = [
         result
         for part, items in zip(parts, done, strict=True)
@@ -203,6 +211,7 @@ class _Run:
         self.net, self.t_start, self.t_stop = net, t_start, t_stop
         self.keep, self.record_v = keep, record_v
         self.max_events, self.provenance = max_events, provenance
+        self.threads = 1
         self.on = {"queue": self._each(self._queue), "windowed": self._each(self._windowed)}
         self.on["layered"] = self._layered
         #: How far the last run that began has come.
@@ -213,19 +222,27 @@ class _Run:
         return lambda work, interrupted: [one(*sample, interrupted) for sample in work]
 
     def _queue(
-        self, trains: dict[str, SpikeTrain], steps: Currents, interrupted: Callable[[], bool]
+        self,
+        trains: dict[str, SpikeTrain],
+        steps: Currents,
+        drives: Drives,
+        interrupted: Callable[[], bool],
     ) -> Result:
         began = time.perf_counter()
         run = QueueRun(
-            self.net, self.t_start, log=bool(self.keep), record_v=self.record_v, currents=steps
+            self.net,
+            self.t_start,
+            keep=self.keep,
+            record_v=self.record_v,
+            currents=steps,
+            drives=drives,
         )
         self.reached = lambda: run.now
         run.feed(trains)
         complete = run.advance(self.t_stop, self.max_events, interrupted)
-        spikes = run.spikes() if self.keep else {}
         return Result(
             network=self.net,
-            spikes={name: train for name, train in spikes.items() if name in self.keep},
+            spikes=run.spikes(),
             counts=run.counts(),
             t_start=self.t_start,
             t_stop=self.t_stop,
@@ -240,18 +257,29 @@ class _Run:
         )
 
     def _windowed(
-        self, trains: dict[str, SpikeTrain], steps: Currents, interrupted: Callable[[], bool]
+        self,
+        trains: dict[str, SpikeTrain],
+        steps: Currents,
+        drives: Drives,
+        interrupted: Callable[[], bool],
     ) -> Result:
         began = time.perf_counter()
-        needed = self._needed()
-        run = windowed.WindowedRun(
-            self.net, trains, steps, self.t_start, self.t_stop, log=bool(needed)
+        needed, again = self._needed(), drives.copy()
+        run = windowed.begin_run(
+            self.net,
+            trains,
+            steps,
+            self.t_start,
+            self.t_stop,
+            keep=needed,
+            drives=drives,
+            threads=self.threads,
         )
         self.reached = lambda: run.now
         complete = run.run(self.max_events, interrupted)
         if complete is None:
-            return self._queue(trains, steps, interrupted)
-        spikes = run.spikes() if needed else {}
+            return self._queue(trains, steps, again, interrupted)
+        spikes = run.spikes()
         return Result(
             network=self.net,
             spikes={name: train for name, train in spikes.items() if name in self.keep},
@@ -282,9 +310,10 @@ class _Run:
 
     def _layered(self, work: Work, interrupted: Callable[[], bool]) -> list[Result]:
         began = time.perf_counter()
+        again = [drives.copy() for _, _, drives in work]
         outcome = layered.run(
             self.net,
-            [w[0] for w in work],
+            [{**trains, **drives.trains(self.t_stop)} for trains, _, drives in work],
             [w[1] for w in work],
             self.t_start,
             self.t_stop,
@@ -293,11 +322,11 @@ class _Run:
         )
         wall = (time.perf_counter() - began) / len(work)
         results = []
-        for (trains, steps), sample in zip(work, outcome, strict=True):
+        for (trains, steps, _), drives, sample in zip(work, again, outcome, strict=True):
             if sample is None:
                 # Too many spikes for a loop that goes layer by layer: the queue engine stops
                 # such a run in time and keeps what it has.
-                results.append(self._queue(trains, steps, interrupted))
+                results.append(self._queue(trains, steps, drives, interrupted))
                 continue
             results.append(
                 Result(

@@ -13,6 +13,7 @@ from hypothesis import given
 
 import eventsim as es
 from eventsim.engine import windowed
+from eventsim.engine.poisson import Drives
 from eventsim.engine.windowed import WindowedRun, visiting_order, why_not
 from eventsim.errors import IncompleteRunWarning
 from tests.strategies import problems
@@ -241,7 +242,9 @@ def test_many_arrivals_in_a_window(rng):
 def test_the_length_of_windows_leaves_every_bit(span):
     net, t_stop = balanced(), 0.1
     whole = es.simulate(net, noise(2, t_stop), t_stop, engine="windowed")
-    run = WindowedRun(net, noise(2, t_stop), {}, 0.0, t_stop, log=True)
+    run = WindowedRun(
+        net, noise(2, t_stop), {}, 0.0, t_stop, keep=net.order, drives=Drives(net, 0, 0, 0.0)
+    )
     run._longest = span
     run._state.window["span"] = span
     assert run.run(10**9)
@@ -366,7 +369,7 @@ def test_a_window_beyond_the_budget_is_left_to_the_queue():
 
 def test_counting_spikes_takes_no_room():
     net = es.Network([es.Population("loud", 200, tau_mem=inf, i_bias=1e3)])
-    run = WindowedRun(net, {}, {}, 0.0, 8.0, log=False)
+    run = WindowedRun(net, {}, {}, 0.0, 8.0, keep=(), drives=Drives(net, 0, 0, 0.0))
     assert run.run(10**9) and run.counts()["loud"].sum() > 1_500_000
     assert max(buffer.size for buffer in run._buffers) < 500_000
 

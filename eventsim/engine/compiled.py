@@ -21,7 +21,7 @@ from eventsim.dynamics.exponentials import MODE, highest_response
 from eventsim.dynamics.lif import drive_scale
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
-from eventsim.populations import Input, Population, Relay
+from eventsim.populations import Input, Poisson, Population, Relay
 from eventsim.projections import Dense, Projection
 
 __all__ = ["CompiledNetwork", "LINK", "POPULATION", "Tables", "UNIT", "compile_network"]
@@ -83,6 +83,7 @@ POPULATION = np.dtype(
         ("out_stop", np.int64),
         ("heard_at", np.int64),  # of a Relay: where the counts of its sources begin
         ("arrived", np.int64),  # state: deliveries and own events of this instant
+        ("logged", np.int64),  # whether its spikes are recorded
     ]
 )
 
@@ -224,7 +225,7 @@ def _populations(net: Network) -> tuple[Records, NDArray[np.int64]]:
     sizes = np.array([p.n for p in net.populations])
     table["stop"] = np.cumsum(sizes)
     table["offset"] = table["stop"] - sizes
-    kinds = {Input: INPUT, Population: NEURONS, Relay: RELAY}
+    kinds = {Input: INPUT, Poisson: INPUT, Population: NEURONS, Relay: RELAY}
     table["kind"] = [kinds[type(p)] for p in net.populations]
     heard = 0
     for link in net.projections:

@@ -132,13 +132,13 @@ def emit(units, populations, links, tables, pending, arrivals, log, control, uni
     u = units[unit]
     u.count += times
     control[WORK] += times
-    if log.size:
+    population = populations[u.population]
+    if population.logged:
         entry = log[control[N_LOG]]
         entry.time = now
         entry.unit = unit
         entry.times = times
         control[N_LOG] += 1
-    population = populations[u.population]
     kind = np.int64(0)  # an arrival; a bare 0 would compile what it is passed to once more
     source = unit - population.offset
     for k in range(population.out_first, population.out_stop):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.engine.compiled import compile_network
 from eventsim.engine.neurons import MAX_REPEATS
+from eventsim.engine.poisson import Drives
 from eventsim.engine.queue import GROW, PAUSED, REACHED, run, start
 from eventsim.engine.replay import trace_of
 from eventsim.engine.rows import (
@@ -17,6 +18,7 @@ from eventsim.engine.rows import (
     counts_of,
     current_rows,
     feed_rows,
+    merged,
     most_active,
     spikes_of,
 )
@@ -44,8 +46,8 @@ __all__ = ["QueueRun"]
 #: Work between two returns to Python: some milliseconds, so that Ctrl-C is answered at once.
 WORK_PER_CALL = 200_000
 
-#: State, input spikes and steps that wait, time reached, reason to stop.
-Snapshot = tuple[State, NDArray[np.void], NDArray[np.void], float, str]
+#: State, input spikes, steps and sources that wait, time reached, reason to stop.
+Snapshot = tuple[State, NDArray[np.void], NDArray[np.void], Drives, float, str]
 
 
 class QueueRun:
@@ -56,9 +58,10 @@ class QueueRun:
         net: Network,
         t_start: float,
         *,
-        log: bool = True,
+        keep: Collection[str] | None = None,
         record_v: Mapping[str, NDArray[np.int64]] | None = None,
         currents: Mapping[str, NDArray[np.float64]] | None = None,
+        drives: Drives | None = None,
     ) -> None:
         self.net = net
         self.t_start = self.t_reached = t_start
@@ -67,22 +70,23 @@ class QueueRun:
         self._offset = np.append(self._arrays.populations["offset"], self._arrays.units.size)
         self._record_v = dict(record_v or {})
         names = [p.name for p in net.populations]
+        self._keep = names if keep is None else keep
         traced = [self._offset[names.index(k)] + v for k, v in self._record_v.items()]
         self._state = new_state(
             self._arrays,
             t_start,
-            log=log,
+            logged=np.array([name in self._keep for name in names]),
             traced=np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *traced])),
         )
         self._feed = np.zeros(0, dtype=FEED)
         self._steps = current_rows(net, currents or {})
+        self._drives = drives or Drives(net, 0, 0, t_start)
         start(self._arrays, self._state, t_start)
 
     def feed(self, inputs: Mapping[str, SpikeTrain]) -> None:
         """Add input spikes to those that still wait."""
         waiting = self._feed[self._state.control[FED] :]
-        both = np.concatenate([waiting, feed_rows(self.net, inputs)])
-        feed = np.sort(both, order=("time", "unit"))
+        feed = merged(waiting, feed_rows(self.net, inputs))
         self._refuse_twice(feed, "inputs", "each spike once")
         self._feed = feed
         self._state.control[FED] = 0
@@ -90,8 +94,7 @@ class QueueRun:
     def step_currents(self, currents: Mapping[str, NDArray[np.float64]]) -> None:
         """Add steps of currents to those that still wait."""
         waiting = self._steps[self._state.control[STEPPED] :]
-        both = np.concatenate([waiting, current_rows(self.net, currents)])
-        steps = np.sort(both, order=("time", "unit"))
+        steps = merged(waiting, current_rows(self.net, currents))
         self._refuse_twice(steps, "currents", "one step of a neuron at one time")
         self._steps = steps
         self._state.control[STEPPED] = 0
@@ -113,6 +116,16 @@ class QueueRun:
         self, t_stop: float, max_events: int, interrupted: Callable[[], bool] = lambda: False
     ) -> bool:
         """Handle every instant before ``t_stop``; False when the run had to stop early."""
+        for end in self._drives.slices(self.t_reached, t_stop):
+            if self._drives:
+                waiting = self._feed[self._state.control[FED] :]
+                self._feed = merged(waiting, self._drives.until(end))
+                self._state.control[FED] = 0
+            if not self._advance(end, max_events, interrupted):
+                return False
+        return True
+
+    def _advance(self, t_stop: float, max_events: int, interrupted: Callable[[], bool]) -> bool:
         while True:
             target = min(int(self._state.control[WORK]) + WORK_PER_CALL, max_events)
             try:
@@ -165,8 +178,8 @@ class QueueRun:
         return counts_of(self.net, self._state.units)
 
     def spikes(self) -> dict[str, SpikeTrain]:
-        """Recorded spikes so far, by population, sorted by (time, sender)."""
-        return spikes_of(self.net, self._state.log[: self._state.control[N_LOG]])
+        """Spikes so far of the populations to keep, sorted by (time, sender)."""
+        return spikes_of(self.net, self._state.log[: self._state.control[N_LOG]], self._keep)
 
     def traces(self) -> dict[str, Trace]:
         """Traces of the neurons of ``record_v``."""
@@ -193,9 +206,16 @@ class QueueRun:
 
     def snapshot(self) -> Snapshot:
         """Everything that a later :meth:`restore` needs."""
-        return (copy_state(self._state), self._feed, self._steps, self.t_reached, self.stop_reason)
+        return (
+            copy_state(self._state),
+            self._feed,
+            self._steps,
+            self._drives.copy(),
+            self.t_reached,
+            self.stop_reason,
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot of this run."""
-        state, self._feed, self._steps, self.t_reached, self.stop_reason = snapshot
-        self._state = copy_state(state)
+        state, self._feed, self._steps, drives, self.t_reached, self.stop_reason = snapshot
+        self._state, self._drives = copy_state(state), drives.copy()

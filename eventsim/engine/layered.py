@@ -25,7 +25,7 @@ from eventsim.engine.rows import current_rows
 from eventsim.engine.state import STEP
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
-from eventsim.populations import Population, Relay
+from eventsim.populations import Input, Population, Relay
 from eventsim.projections import Dense, Projection, Rows
 from eventsim.recording import SpikeTrain
 
@@ -315,7 +315,7 @@ def run(
     silent = SpikeTrain([], [])
     spikes: dict[str, Trains] = {}
     for name in net.order:
-        if name in net.inputs:
+        if isinstance(net[name], Input):
             spikes[name] = [s.get(name, silent).between(t_start, t_stop) for s in trains]
         elif name in pools:
             link, rows, window = pools[name]

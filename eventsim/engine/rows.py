@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,15 @@ from eventsim.engine.state import FEED, STEP
 from eventsim.network import Network
 from eventsim.recording import SpikeTrain
 
-__all__ = ["MAX_SPIKES", "counts_of", "current_rows", "feed_rows", "most_active", "spikes_of"]
+__all__ = [
+    "MAX_SPIKES",
+    "counts_of",
+    "current_rows",
+    "feed_rows",
+    "merged",
+    "most_active",
+    "spikes_of",
+]
 
 #: A record of more spikes would fill the memory; counting them takes none.
 MAX_SPIKES = 100_000_000
@@ -42,17 +50,25 @@ def feed_rows(net: Network, inputs: Mapping[str, SpikeTrain]) -> NDArray[np.void
         part["time"] = train.times
         part["unit"] = train.senders + offset[names.index(name)]
         parts.append(part)
-    rows = np.concatenate(parts)
+    return merged(*parts)
+
+
+def merged(*parts: NDArray[np.void]) -> NDArray[np.void]:
+    """Records of all parts by (time, unit)."""
+    filled = [part for part in parts if part.size]
+    rows = np.concatenate(filled or parts[:1])
     return rows[np.lexsort((rows["unit"], rows["time"]))]
 
 
-def spikes_of(net: Network, log: NDArray[np.void]) -> dict[str, SpikeTrain]:
-    """The spikes of a log by population, sorted by (time, sender)."""
+def spikes_of(net: Network, log: NDArray[np.void], keep: Collection[str]) -> dict[str, SpikeTrain]:
+    """The spikes of a log by population, of those in ``keep``, sorted by (time, sender)."""
     populations = compile_network(net).populations
     log = np.repeat(log, log["times"])
     which = np.searchsorted(populations["stop"], log["unit"], side="right")
     trains = {}
     for k, p in enumerate(net.populations):
+        if p.name not in keep:
+            continue
         mine = log[which == k]
         mine = mine[np.lexsort((mine["unit"], mine["time"]))]
         senders = mine["unit"] - populations["offset"][k]

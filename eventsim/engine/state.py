@@ -70,9 +70,13 @@ class State(NamedTuple):
 
 
 def new_state(
-    net: CompiledNetwork, t_start: float, *, log: bool, traced: NDArray[np.int64]
+    net: CompiledNetwork,
+    t_start: float,
+    *,
+    logged: NDArray[np.bool_],
+    traced: NDArray[np.int64],
 ) -> State:
-    """State at ``t_start``; ``traced`` lists the units whose potential is recorded."""
+    """State at ``t_start``, with the populations that are logged and the units that are traced."""
     n = net.units.size
     units = net.units.copy()
     units["t_last"] = t_start
@@ -83,12 +87,14 @@ def new_state(
         for link in net.links
         if net.populations["kind"][link["target"]] == RELAY
     )
+    populations = net.populations.copy()
+    populations["logged"] = logged
     control = np.zeros(12, dtype=np.int64)
     control[BLAMED] = -1
     return State(
         units=units,
         modes=None if net.modes is None else net.modes.copy(),
-        populations=net.populations.copy(),
+        populations=populations,
         heap=np.zeros(n, dtype=np.int64),
         pending=np.zeros(64, dtype=PENDING),
         arrivals=np.zeros(64, dtype=PENDING),
@@ -97,7 +103,7 @@ def new_state(
         due=np.zeros(n, dtype=np.int64),
         heard=np.zeros(heard, dtype=np.int64),
         reach=np.zeros((2, int(np.max(net.links["k_y"] * net.links["k_x"], initial=1))), np.int64),
-        log=np.zeros(max(64, 4 * n) if log else 0, dtype=LOG),
+        log=np.zeros(max(64, 4 * n) if logged.any() else 0, dtype=LOG),
         trace=np.zeros(64 * traced.size, dtype=TRACE),
         trace_modes=np.zeros((64 * traced.size, int(max(units["n_modes"][traced], default=0)))),
         control=control,

@@ -6,7 +6,7 @@ visited and how long a window may be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from math import inf
 
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from eventsim.engine.alone import ARRIVAL
 from eventsim.engine.compiled import RELAY, compile_network
 from eventsim.engine.heap import PENDING
+from eventsim.engine.poisson import Drives
 from eventsim.engine.rows import (
     MAX_SPIKES,
     counts_of,
     current_rows,
     feed_rows,
+    merged,
     most_active,
     spikes_of,
 )
@@ -36,7 +38,7 @@ from eventsim.engine.windows import (
 from eventsim.network import Network
 from eventsim.recording import SpikeTrain
 
-__all__ = ["WindowedRun", "visiting_order", "why_not"]
+__all__ = ["WindowedRun", "begin_run", "visiting_order", "why_not"]
 
 #: Work between two returns to Python: some tens of milliseconds.
 WORK_PER_CALL = 1_000_000
@@ -94,7 +96,8 @@ class WindowedRun:
         t_start: float,
         t_stop: float,
         *,
-        log: bool,
+        keep: Collection[str],
+        drives: Drives,
     ) -> None:
         self.net, self.t_stop, self.t_reached = net, t_stop, t_start
         self.stop_reason = "reached t_stop"
@@ -103,8 +106,11 @@ class WindowedRun:
         order, self._longest = visiting_order(net)
         units = arrays.units.copy()
         units["t_last"] = t_start
+        populations = arrays.populations.copy()
+        populations["logged"] = [name in keep for name in names]
         self._net = arrays._replace(
             units=units,
+            populations=populations,
             modes=None if arrays.modes is None else arrays.modes.copy(),
             tables=arrays.tables._replace(
                 order=np.array([names.index(name) for name in order], dtype=np.int64)
@@ -133,7 +139,8 @@ class WindowedRun:
         self._buffers = tuple(np.zeros(64, dtype=dtype) for dtype in dtypes)
         self._feed = feed_rows(net, inputs)
         self._steps = current_rows(net, currents)
-        self._log = log
+        self._drives, self._pieces = drives, drives.slices(t_start, t_stop)
+        self._keep = keep
         start_windows(self._net, self._state, t_start)
 
     def run(self, max_events: int, interrupted: Callable[[], bool] = lambda: False) -> bool | None:
@@ -141,6 +148,24 @@ class WindowedRun:
 
         That is where one window needs more than the whole budget.
         """
+        for end in self._pieces:
+            if self._drives:
+                self._draw_until(end)
+            if not (went_on := self._run_until(end, max_events, interrupted)):
+                return went_on
+        self.t_reached = self.t_stop
+        return True
+
+    def _draw_until(self, end: float) -> None:
+        """Add what the Poisson sources give before ``end`` to the input that still waits."""
+        window = self._state.window[0]
+        waiting = self._feed[window["fed"] :]
+        self._feed = merged(waiting, self._drives.until(end))
+        window["fed"] = 0
+
+    def _run_until(
+        self, end: float, max_events: int, interrupted: Callable[[], bool]
+    ) -> bool | None:
         window = self._state.window
         while True:
             reason, self._buffers = run_windows(
@@ -149,14 +174,13 @@ class WindowedRun:
                 self._buffers,
                 self._feed,
                 self._steps,
-                self.t_stop,
+                end,
                 self._longest,
                 min(int(window["work"][0]) + WORK_PER_CALL, max_events),
                 max_events,
-                self._log,
+                bool(self._keep),
             )
             if reason == REACHED:
-                self.t_reached = self.t_stop
                 return True
             if reason != PAUSED:
                 return None
@@ -188,5 +212,25 @@ class WindowedRun:
         return counts_of(self.net, self._net.units)
 
     def spikes(self) -> dict[str, SpikeTrain]:
-        """Recorded spikes so far, by population, sorted by (time, sender)."""
-        return spikes_of(self.net, self._buffers[1][: int(self._state.window["n_log"][0])])
+        """Spikes so far of the populations to keep, sorted by (time, sender)."""
+        log = self._buffers[1][: int(self._state.window["n_log"][0])]
+        return spikes_of(self.net, log, self._keep)
+
+
+def begin_run(
+    net: Network,
+    inputs: Mapping[str, SpikeTrain],
+    currents: Mapping[str, NDArray[np.float64]],
+    t_start: float,
+    t_stop: float,
+    *,
+    keep: Collection[str],
+    drives: Drives,
+    threads: int = 1,
+) -> WindowedRun:
+    """The run of the fastest loop that fits a network.
+
+    ``keep`` names the populations whose spikes are recorded, ``threads`` is how many cores this
+    one run may use.
+    """
+    return WindowedRun(net, inputs, currents, t_start, t_stop, keep=keep, drives=drives)

@@ -121,14 +121,15 @@ def _pass_on(net, state, population, rows, n, sent):
 
 @maker
 def _report(net, w, rows, log, logged, sent, n_sent):
-    """Log the spikes of a population in a window and put their rows under way."""
+    """Log spikes of a window, of populations that are logged, and put their rows under way."""
     if logged:
         log = room(log, w.n_log, n_sent)
     for i in range(n_sent):
         spike = sent[i]
-        net.units[spike.unit].count += spike.times
+        u = net.units[spike.unit]
+        u.count += spike.times
         w.work += spike.times
-        if logged:
+        if net.populations[u.population].logged:
             entry = log[w.n_log]
             entry.time = spike.time
             entry.unit = spike.unit

@@ -16,7 +16,7 @@ from eventsim.errors import EventsimError, FileError
 from eventsim.load import hdf5
 from eventsim.network import Network
 from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
-from eventsim.populations import Input, Population, Relay
+from eventsim.populations import Input, Poisson, Population, Relay
 from eventsim.projections import Dense, Sparse
 
 __all__ = ["FORMAT", "KINDS", "VERSION", "load_network", "read_network", "read_provenance"]
@@ -26,7 +26,7 @@ VERSION = 1
 
 #: Kinds of populations and projections that a file can hold, by the name they have in it.
 KINDS: dict[str, dict[str, Any]] = {
-    "populations": {kind.__name__: kind for kind in (Input, Population, Relay)},
+    "populations": {kind.__name__: kind for kind in (Input, Poisson, Population, Relay)},
     "projections": {
         kind.__name__: kind for kind in (Dense, Sparse, Conv2d, SumPool2d, AvgPool2d, MaxPool2d)
     },
