@@ -19,6 +19,9 @@ from eventsim import checks
 
 __all__ = ["Dense", "Projection", "Rows", "Shape", "Sparse"]
 
+#: With more synapses a sort by counting is worth its import.
+MANY_SYNAPSES = 200_000
+
 Shape = tuple[int, ...]
 Array = NDArray[Any]
 
@@ -126,6 +129,12 @@ class Projection:
     def fan_outs(self, source: Shape, target: Shape) -> NDArray[np.int64]:
         """Number of synapses of each source unit."""
         return np.diff(self.rows(source, target).indptr)
+
+    @property
+    def fits_float32(self) -> bool:
+        """Whether every weight is a float32 number, and may be kept as one."""
+        weight = np.asarray(getattr(self, "weight", 1.0))
+        return weight.dtype == np.float32 or bool(np.all(weight == weight.astype(np.float32)))
 
     @property
     def n_parameters(self) -> int:
@@ -275,7 +284,7 @@ class Sparse(Projection):
                 raise checks.fail(self.where, f"{field}[{k}]", f"an index below {n}", index[k])
 
     def rows(self, source: Shape, target: Shape) -> Rows:
-        order = np.lexsort((self.post, self.pre))
+        order = _row_order(self.pre, self.post)
         counts = np.bincount(self.pre, minlength=int(np.prod(source)))
         delay = np.asarray(self.delay, dtype=np.float64)
         return Rows(
@@ -285,12 +294,27 @@ class Sparse(Projection):
             delay[order] if delay.ndim else delay.reshape(1),
         )
 
+    def fan_outs(self, source: Shape, target: Shape) -> NDArray[np.int64]:
+        return np.bincount(self.pre, minlength=int(np.prod(source))).astype(np.int64)
+
     def n_synapses(self, source: Shape, target: Shape) -> int:
         return int(self.pre.size)
 
     @property
     def n_parameters(self) -> int:
         return int(self.weight.size)
+
+
+def _row_order(pre: Array, post: Array) -> Array:
+    """Stable order of synapses by (pre, post)."""
+    if pre.size < MANY_SYNAPSES:
+        return np.lexsort((post, pre))
+    # Two counting sorts, in linear time; worth the import of scipy for many synapses only.
+    from scipy.sparse import coo_array
+
+    table = coo_array((np.arange(pre.size), (pre, post)))
+    table.has_canonical_format = True  # else synapses of one pair would be summed
+    return table.tocsc().tocsr().data
 
 
 def _delay_array(where: str, delay: Any, shape: Shape) -> Any:

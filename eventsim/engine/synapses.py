@@ -1,0 +1,132 @@
+"""Synapses in the order in which a spike reaches them, in few bytes.
+
+What one spike of a unit sends out is a row of *segments*: synapses of one projection that share a
+delay. A spike at ``t`` puts whole segments under way, to arrive at the float64 sum ``t + delay``,
+and never single synapses. A synapse takes 4 bytes for its target and 4 or 8 for its weight: 4
+where every weight of the network is a float32 number; delays cost nothing but segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.jit import njit
+from eventsim.network import Network
+
+__all__ = ["Synapses", "bytes_of", "synapses"]
+
+
+class Synapses(NamedTuple):
+    """All synapses of a network, but those of projections that were left out."""
+
+    row: NDArray[np.int64]  # [unit + 1] segments of a source unit, by (delay, projection)
+    delay: NDArray[np.float64]  # [segment] seconds
+    link: NDArray[np.int32]  # [segment] projection, in network order
+    first: NDArray[np.int64]  # [segment + 1] synapses
+    post: NDArray[np.int32]  # [synapse] target in the numbering of all units, ascending
+    weight: NDArray[Any]  # [synapse] float32 or float64
+
+
+def bytes_of(table: Synapses) -> int:
+    """Memory of the arrays."""
+    return sum(array.nbytes for array in table)
+
+
+@njit
+def _copy(pointer, post, weight, delay, link, first_unit, cursor, posts, weights, delays, links):
+    """Put a projection's rows behind what their source units have already."""
+    for row in range(pointer.size - 1):
+        at = cursor[row]
+        for k in range(pointer[row], pointer[row + 1]):
+            posts[at] = first_unit + post[k]
+            weights[at] = weight[k]
+            delays[at] = delay[k] if delay.size > 1 else delay[0]
+            links[at] = link
+            at += 1
+        cursor[row] = at
+
+
+@njit
+def _sort(at, posts, weights, delays, links, counts):
+    """Sort each row by delay, keeping the order of projections and targets; count segments."""
+    for row in range(at.size - 1):
+        a, b = at[row], at[row + 1]
+        rising = True
+        for k in range(a + 1, b):
+            rising &= delays[k - 1] <= delays[k]
+        if not rising:
+            order = a + np.argsort(delays[a:b], kind="mergesort")
+            posts[a:b] = posts[order]
+            weights[a:b] = weights[order]
+            links[a:b] = links[order]
+            delays[a:b] = delays[order]
+        for k in range(a, b):
+            if k == a or delays[k] != delays[k - 1] or links[k] != links[k - 1]:
+                counts[row] += 1
+
+
+@njit
+def _cut(at, begin, delays, links, n, delay, link, first):
+    """Fill the table of segments from place ``n`` on, for synapses that begin at ``begin``."""
+    for row in range(at.size - 1):
+        a, b = at[row], at[row + 1]
+        for k in range(a, b):
+            if k == a or delays[k] != delays[k - 1] or links[k] != links[k - 1]:
+                delay[n], link[n], first[n] = delays[k], links[k], begin + k
+                n += 1
+
+
+@lru_cache(maxsize=4)
+def synapses(net: Network, skip: tuple[int, ...] = ()) -> Synapses:
+    """The synapses of a network, kept for the last few networks, which are immutable.
+
+    ``skip`` are projections, by their place in the network, that are left out.
+    """
+    offsets = np.cumsum([0, *(p.n for p in net.populations)])
+    names = [p.name for p in net.populations]
+    links = [(k, link) for k, link in enumerate(net.projections) if k not in skip]
+    n_out = np.zeros(int(offsets[-1]), dtype=np.int64)
+    for _, link in links:
+        a = offsets[names.index(link.source)]
+        fans = link.fan_outs(net[link.source].shape, net[link.target].shape)
+        n_out[a : a + fans.size] += fans
+    start = np.concatenate(([0], np.cumsum(n_out)))
+    single = all(link.fits_float32 for _, link in links)
+    post = np.zeros(int(start[-1]), dtype=np.int32)
+    weight = np.zeros(post.size, dtype=np.float32 if single else np.float64)
+    counts = np.zeros(n_out.size, dtype=np.int64)
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for p, first_unit in zip(net.populations, offsets, strict=False):
+        units = slice(int(first_unit), int(first_unit) + p.n)
+        at = start[units.start : units.stop + 1] - start[units.start]
+        mine = slice(int(start[units.start]), int(start[units.stop]))
+        delays = np.zeros(int(at[-1]), dtype=np.float64)
+        which = np.zeros(delays.size, dtype=np.int32)
+        cursor = at[:-1].copy()
+        for k, link in links:
+            if link.source == p.name:
+                rows = link.rows(p.shape, net[link.target].shape)
+                first = int(offsets[names.index(link.target)])
+                _copy(
+                    rows.indptr, rows.post, rows.weight, rows.delay, k, first, cursor,
+                    post[mine], weight[mine], delays, which,
+                )  # fmt: skip
+        _sort(at, post[mine], weight[mine], delays, which, counts[units])
+        n = int(counts[units].sum())
+        part = (np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.int64))
+        _cut(at, mine.start, delays, which, 0, *part)
+        parts.append(part)
+    delay, link_of, first_of = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Synapses(
+        np.concatenate(([0], np.cumsum(counts))),
+        delay,
+        link_of,
+        np.append(first_of, post.size),
+        post,
+        weight,
+    )
