@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
     from eventsim.populations import Input, Poisson, Population, Relay
     from eventsim.projections import Dense, Sparse
+    from eventsim.random_links import Normal, Random
     from eventsim.recording import Result, Results, SpikeTrain
     from eventsim.save import save, save_nir
     from eventsim.session import Session
@@ -40,8 +41,10 @@ _DEFINED_IN = {
     "Input": "eventsim.populations",
     "MaxPool2d": "eventsim.pooling",
     "Network": "eventsim.network",
+    "Normal": "eventsim.random_links",
     "Poisson": "eventsim.populations",
     "Population": "eventsim.populations",
+    "Random": "eventsim.random_links",
     "Relay": "eventsim.populations",
     "Result": "eventsim.recording",
     "Results": "eventsim.recording",
@@ -72,8 +75,10 @@ __all__ = [
     "Input",
     "MaxPool2d",
     "Network",
+    "Normal",
     "Poisson",
     "Population",
+    "Random",
     "Relay",
     "Result",
     "Results",

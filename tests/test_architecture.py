@@ -27,7 +27,7 @@ PACKAGE = ROOT / "eventsim"
 LAYERS = (
     ("errors", "jit"),
     ("checks", "resources", "workers"),
-    ("populations", "projections", "convolution", "pooling", "network"),
+    ("populations", "projections", "convolution", "pooling", "random_links", "network"),
     ("discretization", "recording"),
     ("inputs", "provenance"),
     ("dynamics", "trace"),

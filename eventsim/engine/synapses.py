@@ -8,7 +8,6 @@ where every weight of the network is a float32 number; delays cost nothing but s
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, NamedTuple
 

@@ -18,6 +18,7 @@ from eventsim.network import Network
 from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
 from eventsim.populations import Input, Poisson, Population, Relay
 from eventsim.projections import Dense, Sparse
+from eventsim.random_links import Random
 
 __all__ = ["FORMAT", "KINDS", "VERSION", "load_network", "read_network", "read_provenance"]
 
@@ -28,7 +29,8 @@ VERSION = 1
 KINDS: dict[str, dict[str, Any]] = {
     "populations": {kind.__name__: kind for kind in (Input, Poisson, Population, Relay)},
     "projections": {
-        kind.__name__: kind for kind in (Dense, Sparse, Conv2d, SumPool2d, AvgPool2d, MaxPool2d)
+        kind.__name__: kind
+        for kind in (Dense, Sparse, Random, Conv2d, SumPool2d, AvgPool2d, MaxPool2d)
     },
 }
 
