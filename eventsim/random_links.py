@@ -23,8 +23,8 @@ __all__ = ["Normal", "Random"]
 class Normal(NamedTuple):
     """A normal distribution of weights or delays, cut and put on a grid.
 
-    Values outside ``[low, high]`` are drawn again; then values become multiples of ``step``, where
-    that is above 0 (still within the bounds when these are multiples too).
+    Values outside ``[low, high]`` are drawn again; then they become the nearest multiples of
+    ``step``, where that is above 0.
 
     Examples
     --------
@@ -203,7 +203,10 @@ delay=0.0015, total=10000, seed=1)
     @property
     def min_delay(self) -> float:
         """Smallest delay that can be drawn, in seconds."""
-        return self.delay.low if isinstance(self.delay, Normal) else self.delay
+        if not isinstance(self.delay, Normal):
+            return self.delay
+        low, step = self.delay.low, self.delay.step
+        return min(low, float(np.round(low / step) * step)) if step > 0.0 else low
 
 
 def _each_with(chance: float, n: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -14,10 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.jit import njit
+from eventsim.jit import inner, maker, njit
 from eventsim.network import Network
 
 __all__ = ["Synapses", "bytes_of", "synapses"]
+
+#: A row with more different delays than this is sorted by comparing.
+_FEW = 512
+_HASH_BITS = 11
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Synapses(NamedTuple):
@@ -50,16 +55,56 @@ def _copy(pointer, post, weight, delay, link, first_unit, cursor, posts, weights
         cursor[row] = at
 
 
+@inner
+def _find(table, values, n, value):
+    """Place of a value among ``n`` values that are kept in a hash table, or of the next one."""
+    at = np.int64((np.float64(value).view(np.uint64) * _SPREAD) >> np.uint64(64 - _HASH_BITS))
+    while table[at] >= 0 and values[table[at]] != value:
+        at = (at + 1) % table.size
+    if table[at] < 0:
+        table[at] = n
+    return np.int64(table[at])
+
+
+@maker
+def _by_delay(delays, table):
+    """Stable order of the delays of a row: by counting, where few of them differ."""
+    n = delays.size
+    order = np.empty(n, np.int64)
+    values, place = np.empty(_FEW + 1), np.empty(n, np.int32)
+    table[:] = -1
+    distinct = 0
+    for k in range(n):
+        place[k] = _find(table, values, distinct, delays[k])
+        if place[k] == distinct:
+            values[distinct] = delays[k]
+            distinct += 1
+            if distinct > _FEW:
+                return np.argsort(delays, kind="mergesort")
+    rank = np.argsort(values[:distinct])
+    size = np.zeros(distinct, np.int64)
+    for k in range(n):
+        size[place[k]] += 1
+    begin = 0
+    for r in rank:
+        size[r], begin = begin, begin + size[r]
+    for k in range(n):
+        order[size[place[k]]] = k
+        size[place[k]] += 1
+    return order
+
+
 @njit
 def _sort(at, posts, weights, delays, links, counts):
     """Sort each row by delay, keeping the order of projections and targets; count segments."""
+    table = np.empty(1 << _HASH_BITS, np.int32)
     for row in range(at.size - 1):
         a, b = at[row], at[row + 1]
         rising = True
         for k in range(a + 1, b):
             rising &= delays[k - 1] <= delays[k]
         if not rising:
-            order = a + np.argsort(delays[a:b], kind="mergesort")
+            order = a + _by_delay(delays[a:b], table)
             posts[a:b] = posts[order]
             weights[a:b] = weights[order]
             links[a:b] = links[order]
@@ -89,43 +134,39 @@ def synapses(net: Network, skip: tuple[int, ...] = ()) -> Synapses:
     offsets = np.cumsum([0, *(p.n for p in net.populations)])
     names = [p.name for p in net.populations]
     links = [(k, link) for k, link in enumerate(net.projections) if k not in skip]
-    n_out = np.zeros(int(offsets[-1]), dtype=np.int64)
-    for _, link in links:
-        a = offsets[names.index(link.source)]
-        fans = link.fan_outs(net[link.source].shape, net[link.target].shape)
-        n_out[a : a + fans.size] += fans
-    start = np.concatenate(([0], np.cumsum(n_out)))
+    size = sum(net.synapses(link) for _, link in links)
     single = all(link.fits_float32 for _, link in links)
-    post = np.zeros(int(start[-1]), dtype=np.int32)
-    weight = np.zeros(post.size, dtype=np.float32 if single else np.float64)
-    counts = np.zeros(n_out.size, dtype=np.int64)
+    post = np.zeros(size, dtype=np.int32)
+    weight = np.zeros(size, dtype=np.float32 if single else np.float64)
+    counts = np.zeros(int(offsets[-1]), dtype=np.int64)
     parts: list[tuple[NDArray[Any], ...]] = []
+    begin = 0
     for p, first_unit in zip(net.populations, offsets, strict=False):
-        units = slice(int(first_unit), int(first_unit) + p.n)
-        at = start[units.start : units.stop + 1] - start[units.start]
-        mine = slice(int(start[units.start]), int(start[units.stop]))
-        delays = np.zeros(int(at[-1]), dtype=np.float64)
-        which = np.zeros(delays.size, dtype=np.int32)
+        mine = [(k, link) for k, link in links if link.source == p.name]
+        rows = [link.rows(p.shape, net[link.target].shape) for _, link in mine]
+        at = np.zeros(p.n + 1, dtype=np.int64)
+        for row in rows:
+            at += row.indptr
+        here = slice(begin, begin + int(at[-1]))
+        delays, which = np.zeros(int(at[-1])), np.zeros(int(at[-1]), dtype=np.int32)
         cursor = at[:-1].copy()
-        for k, link in links:
-            if link.source == p.name:
-                rows = link.rows(p.shape, net[link.target].shape)
-                first = int(offsets[names.index(link.target)])
-                _copy(
-                    rows.indptr, rows.post, rows.weight, rows.delay, k, first, cursor,
-                    post[mine], weight[mine], delays, which,
-                )  # fmt: skip
-        _sort(at, post[mine], weight[mine], delays, which, counts[units])
-        n = int(counts[units].sum())
+        for k, link in mine:
+            row = rows.pop(0)  # let go of one after the other
+            first = int(offsets[names.index(link.target)])
+            _copy(*row, k, first, cursor, post[here], weight[here], delays, which)
+        own = counts[int(first_unit) : int(first_unit) + p.n]
+        _sort(at, post[here], weight[here], delays, which, own)
+        n = int(own.sum())
         part = (np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.int64))
-        _cut(at, mine.start, delays, which, 0, *part)
+        _cut(at, begin, delays, which, 0, *part)
         parts.append(part)
+        begin = here.stop
     delay, link_of, first_of = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Synapses(
         np.concatenate(([0], np.cumsum(counts))),
         delay,
         link_of,
-        np.append(first_of, post.size),
+        np.append(first_of, size),
         post,
         weight,
     )
