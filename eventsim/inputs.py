@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.errors import InvalidType
+from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.network import Network
 from eventsim.populations import Population
 from eventsim.recording import SpikeTrain
@@ -17,6 +17,7 @@ from eventsim.recording import SpikeTrain
 __all__ = [
     "check_currents",
     "check_interval",
+    "check_no_drives",
     "check_record",
     "check_record_v",
     "check_spreads",
@@ -37,6 +38,16 @@ def check_interval(t_start: Any, t_stop: Any) -> tuple[float, float]:
     return start, stop
 
 
+def check_no_drives(where: str, net: Network) -> None:
+    """Refuse networks with Poisson populations, which only the exact engines draw."""
+    if net.drives:
+        raise UnsupportedNetwork(
+            f"{where}: net: expected Inputs, whose spikes are given, got Poisson "
+            f"{net.drives[0]!r}; record its spikes by simulate(..., record=[{net.drives[0]!r}]) "
+            "and hand them to an Input"
+        )
+
+
 def check_spreads(net: Network, t_stop: float) -> None:
     """Refuse pulses too narrow to have two ends in float64 time."""
     for link in net.projections:
@@ -53,6 +64,8 @@ def check_spreads(net: Network, t_stop: float) -> None:
 def check_train(net: Network, name: str, train: Any, t_from: float) -> SpikeTrain:
     """The spikes of one Input as a SpikeTrain that fits it."""
     where = f"input {name!r}"
+    if name in net.drives:
+        raise checks.fail("simulate", "inputs", "no spikes of a Poisson, which draws its own", name)
     if name not in net.inputs:
         raise checks.fail("simulate", "inputs", f"names among {list(net.inputs)}", repr(name))
     if not isinstance(train, SpikeTrain):

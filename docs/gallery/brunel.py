@@ -23,42 +23,28 @@ J, G = 0.8, 6.0  # mV; weight of inhibition over that of excitation
 TAU, THRESHOLD, RESET = 20e-3, 20.0, 10.0  # s, mV, mV
 T_STOP = 0.5
 
-rng = np.random.default_rng(2000)
 exc, inh = (
     es.Population(name, n, tau_mem=TAU, v_threshold=THRESHOLD, v_reset=RESET, t_ref=2e-3)
     for name, n in (("excitatory", N_EXC), ("inhibitory", N_INH))
 )
 
-
-def at_random(source, target, each, weight):
-    """``each`` synapses for every target neuron, from sources drawn with replacement."""
-    post = np.repeat(np.arange(target.n), each)
-    pre = rng.integers(0, source.n, post.size)
-    return es.Sparse(source.name, target.name, pre, post, weight, delay=1.5e-3)
-
-
 # %%
-# The external input of a neuron: a Poisson train at the rate that alone would bring the mean
-# potential just to the threshold. The same seed gives the same trains.
+# Every neuron has so many synapses from either population, drawn with replacement. Its input from
+# outside is a Poisson train at the rate that alone would bring the mean potential just to the
+# threshold. The same seeds give the same network and the same trains.
 
-projections = []
-inputs, trains = [], {}
-rate = THRESHOLD / (J * TAU)  # 1/s
-for target in (exc, inh):
-    drive = es.Input(f"drive of {target.name}", target.n)
-    count = rng.poisson(rate * T_STOP * target.n)
-    trains[drive.name] = es.SpikeTrain.sorted(
-        rng.uniform(0, T_STOP, count), rng.integers(0, target.n, count)
-    )
-    inputs.append(drive)
+drives, projections = [], []
+for k, target in enumerate((exc, inh)):
+    drive = es.Poisson(f"drive of {target.name}", target.n, rate=THRESHOLD / (J * TAU))
+    drives.append(drive)
     own = np.arange(target.n)
     projections += [
         es.Sparse(drive.name, target.name, own, own, J),
-        at_random(exc, target, C_EXC, J),
-        at_random(inh, target, C_INH, -G * J),
+        es.Random(exc.name, target.name, J, delay=1.5e-3, indegree=C_EXC, seed=k),
+        es.Random(inh.name, target.name, -G * J, delay=1.5e-3, indegree=C_INH, seed=2 + k),
     ]
-net = es.Network([*inputs, exc, inh], projections)
-result = es.simulate(net, trains, T_STOP)
+net = es.Network([*drives, exc, inh], projections)
+result = es.simulate(net, {}, T_STOP, seed=1)
 print(result)
 
 # %%

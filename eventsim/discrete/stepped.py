@@ -58,6 +58,7 @@ from eventsim.errors import IncompleteRunWarning, InvalidType
 from eventsim.inputs import (
     check_currents,
     check_interval,
+    check_no_drives,
     check_record,
     check_trains,
     samples,
@@ -155,6 +156,7 @@ def stepped(
     """
     if not isinstance(net, Network):
         raise InvalidType(f"stepped: net: expected a Network, got {type(net).__name__}")
+    check_no_drives("stepped", net)
     _, t_stop = check_interval(0.0, t_stop)
     dt = checks.positive("stepped", "dt", dt)
     if not t_stop / MAX_TICKS <= dt <= t_stop:

@@ -22,6 +22,7 @@ from eventsim.discrete.charge import Link, link
 from eventsim.discrete.coarse import STEP_TOLERANCE
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
+from eventsim.inputs import check_no_drives
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population
@@ -84,6 +85,7 @@ class Twin:
         cells: Mapping[str, Callable[[Population, str, float, Any], Any]],
         dtype: Any,
     ) -> None:
+        check_no_drives(WHERE, net)
         self.net, self.disc, self.dtype = net, disc, _dtype(dtype)
         neurons = [p for p in net.populations if isinstance(p, Population)]
         unknown = sorted(set(disc.variants) - {p.name for p in neurons})

@@ -15,6 +15,7 @@ from eventsim import checks
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.fidelity import metrics
+from eventsim.inputs import check_no_drives
 from eventsim.network import Network, Units
 from eventsim.populations import Input, Population
 from eventsim.provenance import run_provenance
@@ -200,6 +201,7 @@ def check_task(
 
 def _entry(where: str, net: Network, disc: Discretization) -> Units:
     """The population that gets the image."""
+    check_no_drives(where, net)
     if disc.encoder != "constant":
         if len(net.inputs) != 1:
             raise UnsupportedNetwork(

@@ -23,7 +23,7 @@ from eventsim.load import hdf5
 from eventsim.load.nir_file import NOTE
 from eventsim.load.nir_maps import image
 from eventsim.network import Network
-from eventsim.populations import Input, Population, Relay
+from eventsim.populations import Input, Poisson, Population, Relay
 from eventsim.projections import Shape
 from eventsim.save.files import new_file
 from eventsim.save.nir_links import Links, is_image_map
@@ -100,6 +100,10 @@ def to_nir(net: Network, *, lossy: bool = False) -> nir.NIRGraph:
             raise UnsupportedNetwork(
                 f"save_nir: Relay {population.name!r}: expected no max pooling, as NIR has none, "
                 "got a MaxPool2d"
+            )
+        if isinstance(population, Poisson):
+            raise UnsupportedNetwork(
+                f"save_nir: Poisson {population.name!r}: expected an Input, as NIR has no sources"
             )
         if isinstance(population, Input):
             shape = shapes[population.name]
