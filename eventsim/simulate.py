@@ -149,7 +149,8 @@ def simulate(
     run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     #: What is left when each sample has a core.
     run.threads = max(1, cores // len(trains))
-    size = layered.SAMPLES_PER_CALL if chosen == "layered" else 1
+    # Samples that go through layers together share their weights, but no core shall be idle.
+    size = min(layered.SAMPLES_PER_CALL, -(-len(trains) // cores)) if chosen == "layered" else 1
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
 
     def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:
