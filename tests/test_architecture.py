@@ -25,7 +25,7 @@ PACKAGE = ROOT / "eventsim"
 
 #: Modules and subpackages, from the lowest layer to the highest.
 LAYERS = (
-    ("errors", "jit"),
+    ("errors", "jit", "vectors"),
     ("checks", "resources", "workers"),
     ("populations", "projections", "convolution", "pooling", "random_links", "network"),
     ("discretization", "recording"),
@@ -50,7 +50,8 @@ CONVENIENCES = {
 
 #: Where a package may be imported; None: anywhere, but only inside functions.
 HOMES = {
-    "numba": ("jit",),
+    "numba": ("jit", "vectors"),
+    "llvmlite": ("vectors",),
     "matplotlib": ("plot", "report", "fidelity.report"),
     "torch": ("load.torch",),
     "click": ("cli",),

@@ -1,373 +1,332 @@
 """Kernel of the layered engine for all-to-all layers.
 
-Neurons are taken in blocks. A block goes through all instants of a sample, then through the next
-sample, so that its weights, one contiguous run for each input, stay in a near cache. Every arrival
-touches every lane, so one decay factor serves the layer.
+Neurons are taken in blocks that fit into registers. A block goes through all arrivals of a sample,
+then through the next sample, so that its weights, one contiguous run for each input, stay in a near
+cache. Potentials stay in registers as long as nothing but arrivals happens; they are laid down
+where a neuron stands at threshold or a refractory period ends, and that instant is finished lane
+by lane.
 
-Without drive a spike is ``v = v d + w`` and a comparison for each lane. With drive (pulses, bias,
-steps) lanes relax towards their own resting potentials, ``v d + D g``; since that is monotone, a
-crossing between two instants shows as ``v >= theta`` at the later one, and is then located by the
-lane's own record.
+Without drive an arrival is ``v = v d + w`` and a comparison. With drive (pulses, bias, steps) lanes
+relax towards their own resting potentials, ``v = v d + D g``; since that is monotone, a crossing
+between two instants shows as ``v >= theta`` at the later one, and is then located by the lane's own
+record. Refractory lanes stand at minus infinity. Sets of lanes are bits of an integer.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from eventsim.dynamics.lif import coefficients
-from eventsim.engine.lanes import DELTA, END, PULSE, follow, test_lane
+from eventsim.engine.arrivals import FRESH, KIND, STOP
+from eventsim.engine.lanes import DELTA, END, PULSE, STEP_OP, follow, test_lane
 from eventsim.engine.neurons import move_to
-from eventsim.jit import inner, maker, njit
-
-__all__ = ["BLOCK", "INSTANT", "instants", "run_dense"]
-
-#: Lanes of a block.
-BLOCK = 64
-
-#: After so many begins and ends of pulses their sum is taken afresh, which bounds what rounding
-#: can leave in it.
-REFRESH = 4096
-
-#: An instant of a layer: its time, first operation, and the step from the instant before.
-INSTANT = np.dtype(
-    [
-        ("time", np.float64),
-        ("first", np.int64),
-        ("decay", np.float64),
-        ("gain", np.float64),
-    ]
+from eventsim.jit import inner, njit
+from eventsim.vectors import (
+    BLOCK,
+    add,
+    any_at_least,
+    at_least,
+    first_lane,
+    fma,
+    load,
+    mul,
+    put,
+    splat,
+    store,
 )
+
+__all__ = ["run_dense"]
+
+#: Steps from a guessed arrival to the right one before it is searched by halving.
+WALK = 32
+
+
+@inner
+def _first_end(lanes, held):
+    """The first end of refractoriness."""
+    release = np.inf
+    while held != 0:
+        release = min(release, lanes[first_lane(held)].ref_until)
+        held &= held - 1
+    return release
+
+
+@inner
+def _test(lanes, v, drive, high, held, release, now, unit, bucket, out, n_out):
+    """Test the lanes ``high``. Returns the number of spikes, the refractory lanes, first end."""
+    while high != 0:
+        lane = first_lane(high)
+        high &= high - 1
+        u = lanes[lane]
+        n_out = test_lane(u, v[lane], drive[lane], now, unit + lane, bucket, out, n_out)
+        if n_out < 0:
+            break
+        v[lane] = u.x
+        if u.ref_until > now:
+            v[lane] = -np.inf
+            held |= np.int64(1) << lane
+            release = min(release, u.ref_until)
+    return n_out, held, release
+
+
+@inner
+def _wait(lane, ends, waiting, head, tail):
+    """Queue a refractory lane by the arrival that ends its period; mostly it goes to the end."""
+    k = tail
+    while k > head and ends[waiting[(k - 1) % BLOCK]] > ends[lane]:
+        waiting[k % BLOCK] = waiting[(k - 1) % BLOCK]
+        k -= 1
+    waiting[k % BLOCK] = lane
+
+
+@inner
+def _first_from(ops, guess, low, high, time):
+    """The first of the arrivals ``low`` to ``high`` that is not before ``time``.
+
+    From a guess it is mostly a few steps away.
+    """
+    k = min(max(guess, low), high)
+    for _ in range(WALK):
+        if k > low and ops[k - 1].time >= time:
+            k -= 1
+        elif k < high and ops[k].time < time:
+            k += 1
+        else:
+            return k
+    while low < high:
+        k = (low + high) // 2
+        if ops[k].time < time:
+            low = k + 1
+        else:
+            high = k
+    return low
+
+
+@inner
+def _jump(weights, at, ops, first, stop):
+    """What the arrivals ``ops[first:stop]`` bring to one lane."""
+    jump = 0.0
+    for i in range(first, stop):
+        jump += weights[at + BLOCK * np.int64(ops[i].row)]
+    return jump
+
+
+@inner
+def _deltas(
+    lanes, theta, weights, at, ops, begin, end, v, ends, waiting, t_start, unit, out, n_out
+):
+    """One block, one sample, arrivals only: nothing happens between instants."""
+    x, limit = load(v, 0), load(theta, unit)
+    head, tail, release = np.int64(0), np.int64(0), end
+    i, now, high, gap = begin, t_start, np.int64(0), np.int64(0)
+    if ops[begin].time > t_start:
+        high = at_least(x, limit)
+    while True:
+        if high != 0:
+            store(v, 0, x)
+        while high != 0:
+            lane = first_lane(high)
+            high &= high - 1
+            u = lanes[lane]
+            n_out = test_lane(u, v[lane], 0.0, now, unit + lane, max(begin, i - 1), out, n_out)
+            if n_out < 0:
+                return n_out
+            if u.ref_until > now:
+                x = put(x, lane, -np.inf)
+                ends[lane] = _first_from(ops, i + gap, i, end, u.ref_until)
+                gap = ends[lane] - i
+                _wait(lane, ends, waiting, head, tail)
+                tail += 1
+                release = ends[waiting[head % BLOCK]]
+            else:
+                x = put(x, lane, u.x)
+        if i == end:
+            return n_out
+        k, stop = np.uint64(i), np.uint64(min(end, release + 1))
+        while k < stop:
+            row = np.uint64(at) + np.uint64(BLOCK) * np.uint64(ops[k].row)
+            x = fma(x, splat(ops[k].decay), load(weights, row))
+            k += np.uint64(1)
+            if any_at_least(x, limit):
+                break
+        i = np.int64(k)
+        now, first = ops[i - 1].time, i - 1
+        while i < end and ops[i].time == now:
+            x = add(x, load(weights, at + BLOCK * np.int64(ops[i].row)))
+            i += 1
+        while release < i:
+            lane = waiting[head % BLOCK]
+            head += 1
+            u = lanes[lane]
+            if u.x != 0.0:
+                move_to(u, now)
+            x = put(x, lane, u.x + _jump(weights, at + lane, ops, first, i))
+            release = ends[waiting[head % BLOCK]] if head < tail else end
+        high = at_least(x, limit)
+
+
+@inner
+def _followed(lanes, v, moved, drive, high, held, before, now, unit, bucket, out, n_out):
+    """Follow from ``before`` to ``now`` the lanes ``high``, and those whose period ends.
+
+    ``moved`` holds the potentials at ``now`` of all others. Returns the number of spikes and the
+    refractory lanes.
+    """
+    rest = high | held
+    while rest != 0:
+        lane = first_lane(rest)
+        bit = np.int64(1) << lane
+        rest ^= bit
+        u = lanes[lane]
+        if held & bit and u.ref_until > now:
+            continue
+        n_out = follow(u, v[lane], drive[lane], before, now, unit + lane, bucket, out, n_out)
+        if n_out < 0:
+            break
+        if u.ref_until <= now:
+            held &= ~bit
+            moved[lane] = u.x
+        else:
+            held |= bit
+            moved[lane] = -np.inf
+    return n_out, held
+
+
+@inner
+def _renew(ops, begin, stop, spread, widest, weights, at, current, drive):
+    """Take the sum of current and pulses under way afresh, after ``ops[begin:stop]``."""
+    now = ops[stop - 1].time
+    total = load(current, 0)
+    for i in range(stop - 1, begin - 1, -1):
+        if ops[i].time + widest <= now:
+            break
+        if ops[i].kind & KIND == PULSE and ops[i].time + spread[ops[i].row] > now:
+            total = add(total, load(weights, at + BLOCK * np.int64(ops[i].row)))
+    store(drive, 0, total)
+
+
+@inner
+def _take(
+    lanes, ops, begin, i, spread, widest, steps, weights, at, v, current, drive, unit
+):  # fmt: skip
+    """Take what arrives in the rest of the instant of ``ops[i]``; returns the one after it."""
+    now, afresh = ops[i].time, False
+    jump, rate = splat(0.0), load(drive, 0)
+    while ops[i].time == now:
+        kind, row = ops[i].kind & KIND, np.int64(ops[i].row)
+        afresh |= ops[i].kind >= FRESH
+        if kind == STEP_OP:
+            lane = steps[row].unit - unit
+            if 0 <= lane < BLOCK:
+                current[lane] = lanes[lane].bias + lanes[lane].gain * steps[row].value
+                afresh = True
+        elif kind == DELTA:
+            jump = add(jump, load(weights, at + BLOCK * row))
+        elif kind == PULSE:
+            rate = add(rate, load(weights, at + BLOCK * row))
+        elif kind == END:
+            rate = fma(splat(-1.0), load(weights, at + BLOCK * row), rate)
+        else:
+            rate = load(current, 0)
+        i += 1
+    store(v, 0, add(load(v, 0), jump))
+    store(drive, 0, rate)
+    if afresh:
+        _renew(ops, begin, i, spread, widest, weights, at, current, drive)
+    return i
+
+
+@inner
+def _driven(
+    lanes, theta, weights, at, ops, begin, spread, widest, steps, v, moved, current, drive,
+    t_start, unit, out, n_out,
+):  # fmt: skip
+    """One block, one sample, with pulses, bias or steps of currents."""
+    held, release = np.int64(0), np.inf
+    limit = load(theta, unit)
+    high = at_least(load(v, 0), limit)
+    if high != 0 and ops[begin].time > t_start:
+        n_out, held, release = _test(
+            lanes, v, drive, high, held, release, t_start, unit, begin, out, n_out
+        )
+    i = begin
+    while n_out >= 0:
+        # As long as nothing but arrivals happens; of ops[i] nothing is taken before that is known.
+        x, rate = load(v, 0), load(drive, 0)
+        while True:
+            op = ops[i]
+            y = fma(x, splat(op.decay), mul(rate, splat(op.gain)))
+            if any_at_least(y, limit) or op.time >= release:
+                break
+            if op.kind == DELTA:
+                y = add(y, load(weights, at + BLOCK * np.int64(op.row)))
+                if any_at_least(y, limit):
+                    break
+            elif op.kind < STEP_OP:
+                sign = 1.0 if op.kind == PULSE else -1.0
+                rate = fma(splat(sign), load(weights, at + BLOCK * np.int64(op.row)), rate)
+            elif op.kind > STEP_OP or 0 <= steps[op.row].unit - unit < BLOCK:
+                break
+            x = y
+            i += 1
+        store(v, 0, x)
+        store(drive, 0, rate)
+        now, before = ops[i].time, ops[i - 1].time if i > begin else t_start
+        y = fma(x, splat(ops[i].decay), mul(rate, splat(ops[i].gain)))
+        store(moved, 0, y)
+        high = at_least(y, limit)
+        if high != 0 or release <= now:
+            n_out, held = _followed(
+                lanes, v, moved, drive, high, held, before, now, unit, i, out, n_out
+            )
+        if n_out < 0 or ops[i].kind == STOP:
+            break
+        store(v, 0, load(moved, 0))
+        i = _take(lanes, ops, begin, i, spread, widest, steps, weights, at, v, current, drive, unit)
+        release = _first_end(lanes, held)
+        high = at_least(load(v, 0), limit)
+        n_out, held, release = _test(
+            lanes, v, drive, high, held, release, now, unit, i - 1, out, n_out
+        )
+    return n_out
 
 
 @njit
-def instants(ops, pointer, tau, t_start, t_stop, at_start):
-    """Group the operations of each sample by time; one more entry closes each sample.
+def run_dense(units, theta, weights, spread, ops, bounds, steps, step_at, driven, t_start, out):
+    """Spikes of a layer for a batch of samples; their number, FULL or STUCK.
 
-    ``at_start`` adds an instant at ``t_start`` where none is, to test the initial potentials.
+    ``weights`` is [block, row, lane], flat: deltas in volts, pulses in volts per second. The
+    bucket of a spike is the arrival that brought it, or before which it happened.
     """
-    n_samples = pointer.size - 1
-    table = np.zeros(ops.size + 2 * n_samples, INSTANT)
-    bounds = np.zeros(n_samples + 1, np.int64)
-    n = 0
-    for s in range(n_samples):
-        last = t_start
-        i = pointer[s]
-        if at_start and not (i < pointer[s + 1] and ops[i].time == t_start):
-            table[n].time, table[n].first = t_start, i
-            table[n].decay = 1.0
-            n += 1
-        while i < pointer[s + 1] and ops[i].time < t_stop:
-            table[n].time, table[n].first = ops[i].time, i
-            decay, table[n].gain = coefficients(ops[i].time - last, tau)
-            # A factor of zero would turn the minus infinity of refractory lanes into NaN.
-            table[n].decay = max(decay, 1e-300)
-            last = ops[i].time
-            while i < pointer[s + 1] and ops[i].time == last:
-                i += 1
-            n += 1
-        table[n].time, table[n].first = t_stop, i
-        decay, table[n].gain = coefficients(t_stop - last, tau)
-        table[n].decay = max(decay, 1e-300)
-        n += 1
-        bounds[s + 1] = n
-    return table[:n], bounds
-
-
-@inner
-def _release(lanes, v, drive, before, now, unit, sample, out, n_out, next_v, theta, limit, release):
-    """Treat apart the lanes that reached threshold or whose refractory period ended."""
-    release[0] = np.inf
-    for j in range(limit):
-        free = v[j] > -np.inf
-        if (free and next_v[j] >= theta[j]) or (not free and lanes[j].ref_until <= now):
-            n_out = follow(lanes[j], v[j], drive[j], before, now, unit + j, sample, out, n_out)
-            if n_out < 0:
-                return n_out
-            next_v[j] = lanes[j].x if lanes[j].ref_until <= now else -np.inf
-        if next_v[j] == -np.inf:
-            release[0] = min(release[0], lanes[j].ref_until)
-    return n_out
-
-
-@inner
-def _test_block(lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release):
-    """Test each lane at threshold; ``release[0]`` is the first end of refractoriness."""
-    for j in range(limit):
-        if v[j] >= theta[j]:
-            n_out = test_lane(lanes[j], v[j], drive[j], now, unit + j, sample, out, n_out)
-            if n_out < 0:
-                return n_out
-            v[j] = lanes[j].x
-            if lanes[j].ref_until > now:
-                v[j] = -np.inf
-                release[0] = min(release[0], lanes[j].ref_until)
-    return n_out
-
-
-@inner
-def _wait(lanes, waiting, n_waiting, lane):
-    """Queue a refractory lane by the end of its period; mostly it goes to the end."""
-    k = n_waiting
-    while k > 0 and lanes[waiting[k - 1]].ref_until > lanes[lane].ref_until:
-        waiting[k] = waiting[k - 1]
-        k -= 1
-    waiting[k] = lane
-
-
-@maker
-def _deltas(lanes, theta, weights, table, begin, end, ops, v, acc, unit, sample, out, n_out, limit):
-    """One block, one sample, arrivals only: nothing happens between instants."""
-    waiting = np.empty(BLOCK + 1, np.int64)  # refractory lanes by the end of their period
-    n_waiting = 0
-    release = np.inf
-    for k in range(begin, end):
-        now, decay = table[k].time, table[k].decay
-        a, b = table[k].first, table[k + 1].first
-        high = 0
-        if b == a + 1:
-            row = np.int64(ops[a].row)
-            for j in range(BLOCK):
-                x = v[j] * decay + weights[row, j]
-                v[j] = x
-                high += x >= theta[j]
-        elif b > a:
-            # Summed in order; the last row is added in the same pass as the sum to the potential.
-            row, last = np.int64(ops[a].row), np.int64(ops[b - 1].row)
-            for j in range(BLOCK):
-                acc[j] = weights[row, j]
-            for i in range(a + 1, b - 1):
-                row = np.int64(ops[i].row)
-                for j in range(BLOCK):
-                    acc[j] += weights[row, j]
-            for j in range(BLOCK):
-                jump = acc[j] + weights[last, j]
-                acc[j] = jump
-                x = v[j] * decay + jump
-                v[j] = x
-                high += x >= theta[j]
-        else:
-            for j in range(BLOCK):
-                acc[j] = 0.0
-                high += v[j] >= theta[j]
-        if release <= now:
-            released = 0
-            while released < n_waiting and lanes[waiting[released]].ref_until <= now:
-                j = waiting[released]
-                released += 1
-                jump = weights[ops[a].row, j] if b == a + 1 else acc[j]
-                u = lanes[j]
-                move_to(u, now)
-                v[j] = u.x + jump
-                high += v[j] >= theta[j]
-            n_waiting -= released
-            for i in range(n_waiting):
-                waiting[i] = waiting[i + released]
-            release = lanes[waiting[0]].ref_until if n_waiting > 0 else np.inf
-        if high > 0:
-            for j in range(limit):
-                if v[j] >= theta[j]:
-                    u = lanes[j]
-                    n_out = test_lane(u, v[j], 0.0, now, unit + j, sample, out, n_out)
-                    if n_out < 0:
-                        return n_out
-                    v[j] = u.x
-                    if u.ref_until > now:
-                        v[j] = -np.inf
-                        _wait(lanes, waiting, n_waiting, j)
-                        n_waiting += 1
-                        release = lanes[waiting[0]].ref_until
-    return n_out
-
-
-@inner
-def _refresh(pulse, weights, ops, first, last, spread, now):
-    """The sum of active pulses, taken afresh."""
+    n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
+    v, moved, current, drive = (
+        np.zeros(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
+    )  # fmt: skip
+    ends, waiting = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
     widest = 0.0
     for width in spread:
         widest = max(widest, width)
-    for j in range(BLOCK):
-        pulse[j] = 0.0
-    for i in range(last - 1, first - 1, -1):
-        op = ops[i]
-        if op.time + widest <= now:
-            return
-        if op.kind == PULSE and op.time + spread[op.row] > now:
-            row = np.int64(op.row)
-            for j in range(BLOCK):
-                pulse[j] += weights[row, j]
-
-
-@maker
-def _driven(
-    lanes,
-    theta,
-    weights,
-    table,
-    begin,
-    end,
-    ops,
-    spread,
-    steps,
-    v,
-    acc,
-    current,
-    t_start,
-    unit,
-    sample,
-    out,
-    n_out,
-    limit,
-):
-    """One block, one sample, with pulses, bias or steps of currents."""
-    next_v, pulse, drive = np.empty(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
-    release = np.empty(1)
-    release[0] = np.inf
-    active, changes = 0, 0
-    before = t_start
-    for k in range(begin, end + 1):
-        now, decay, gain = table[k].time, table[k].decay, table[k].gain
-        high = 0
-        for j in range(BLOCK):
-            drive[j] = current[j] + pulse[j]
-            x = v[j] * decay + drive[j] * gain
-            next_v[j] = x
-            high += x >= theta[j]
-        if high > 0 or release[0] <= now:
-            n_out = _release(
-                lanes,
-                v,
-                drive,
-                before,
-                now,
-                unit,
-                sample,
-                out,
-                n_out,
-                next_v,
-                theta,
-                limit,
-                release,
-            )
-            if n_out < 0:
-                return n_out
-        if k == end:
-            return n_out
-        v, next_v = next_v, v
-        jumps = 0
-        for i in range(table[k].first, table[k + 1].first):
-            kind = ops[i].kind
-            if kind == PULSE:
-                row = np.int64(ops[i].row)
-                active += 1
-                changes += 1
-                for j in range(BLOCK):
-                    pulse[j] += weights[row, j]
-            elif kind == END:
-                row = np.int64(ops[i].row)
-                active -= 1
-                changes += 1
-                for j in range(BLOCK):
-                    pulse[j] -= weights[row, j]
-                if active == 0:
-                    for j in range(BLOCK):
-                        pulse[j] = 0.0
-            elif kind == DELTA:
-                row = np.int64(ops[i].row)
-                if jumps == 0:
-                    for j in range(BLOCK):
-                        acc[j] = 0.0
-                jumps += 1
-                for j in range(BLOCK):
-                    acc[j] += weights[row, j]
-            else:
-                step = steps[ops[i].row]
-                lane = step.unit - unit
-                if 0 <= lane < limit:
-                    u = lanes[lane]
-                    current[lane] = u.bias + u.gain * step.value
-        if active == 0:
-            changes = 0
-        elif changes >= REFRESH:
-            changes = 0
-            _refresh(pulse, weights, ops, table[begin].first, table[k + 1].first, spread, now)
-        if jumps > 0:
-            high = 0
-            for j in range(BLOCK):
-                v[j] += acc[j]
-                high += v[j] >= theta[j]
-        if high > 0:
-            for j in range(BLOCK):
-                drive[j] = current[j] + pulse[j]
-            n_out = _test_block(
-                lanes, v, drive, now, unit, sample, out, n_out, theta, limit, release
-            )
-            if n_out < 0:
-                return n_out
-        before = now
-    return n_out
-
-
-@njit
-def run_dense(
-    units, theta, weights, spread, table, bounds, ops, steps, step_at, driven, t_start, out
-):
-    """Spikes of a layer for a batch of samples; their number, FULL or STUCK.
-
-    ``weights`` is [block, row, lane]: deltas in volts, pulses in volts per second.
-    """
-    n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
-    v, acc, current = np.empty(BLOCK), np.zeros(BLOCK), np.empty(BLOCK)
-    lanes = np.empty(BLOCK, units.dtype)
-    for block in range(weights.shape[0]):
+    size = BLOCK * spread.size
+    for block in range(theta.size // BLOCK):
         first = block * BLOCK
-        limit = min(BLOCK, units.size - first)
+        lanes = units[first : first + BLOCK].copy()
+        v[:] = 0.0
+        current[:] = 0.0
         for sample in range(bounds.size - 1):
-            for j in range(BLOCK):
-                v[j] = current[j] = 0.0
-            for j in range(limit):
-                lanes[j] = units[first + j]
-                v[j] = lanes[j].x
-                current[j] = lanes[j].bias
-            high = theta[first : first + BLOCK]
+            for j in range(lanes.size):
+                lanes[j].x, lanes[j].ref_until = units[first + j].x, units[first + j].ref_until
+                v[j], current[j] = lanes[j].x, lanes[j].bias
+            drive[:] = current
             begin, end = bounds[sample], bounds[sample + 1] - 1
             if driven:
                 n_out = _driven(
-                    lanes,
-                    high,
-                    weights[block],
-                    table,
-                    begin,
-                    end,
-                    ops,
-                    spread,
-                    steps[step_at[sample] :],
-                    v,
-                    acc,
-                    current,
-                    t_start,
-                    first,
-                    sample,
-                    out,
-                    n_out,
-                    limit,
-                )
+                    lanes, theta, weights, block * size, ops, begin, spread, widest,
+                    steps[step_at[sample] :], v, moved, current, drive, t_start, first, out, n_out,
+                )  # fmt: skip
             else:
                 n_out = _deltas(
-                    lanes,
-                    high,
-                    weights[block],
-                    table,
-                    begin,
-                    end,
-                    ops,
-                    v,
-                    acc,
-                    first,
-                    sample,
-                    out,
-                    n_out,
-                    limit,
-                )
+                    lanes, theta, weights, block * size, ops, begin, end, v, ends, waiting,
+                    t_start, first, out, n_out,
+                )  # fmt: skip
             if n_out < 0:
                 return n_out
     return n_out

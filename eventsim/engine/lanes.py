@@ -10,21 +10,22 @@ from __future__ import annotations
 import numpy as np
 
 from eventsim.engine.neurons import fires, move_to, next_event, reset
-from eventsim.jit import inner, njit
+from eventsim.jit import inner
 
-__all__ = ["DELTA", "END", "OP", "PULSE", "SPIKE", "STEP_OP", "follow", "merge", "test_lane"]
+__all__ = ["DELTA", "END", "OP", "PULSE", "SPIKE", "STEP_OP", "follow", "test_lane"]
 
 #: What happens to a layer: a row of weights arrives as deltas or as pulses, pulses end, or (row is
 #: an index of steps) a current changes. Among equal times and rows, ends come first.
 END, DELTA, PULSE, STEP_OP = range(4)
 OP = np.dtype([("time", np.float64), ("row", np.int32), ("kind", np.int32)])
 
-#: A spike of a layer, in the order of discovery.
+#: A spike of a layer, in the order of discovery. Buckets are samples, or pieces of them that
+#: follow each other in time.
 SPIKE = np.dtype(
     [
         ("time", np.float64),
         ("unit", np.int32),
-        ("sample", np.int32),
+        ("bucket", np.int32),
         ("times", np.int32),
     ]
 )
@@ -35,43 +36,16 @@ FULL, STUCK = -1, -2
 
 
 @inner
-def _not_after(a, b):
-    if a.time != b.time:
-        return a.time < b.time
-    if a.row != b.row:
-        return a.row < b.row
-    return a.kind <= b.kind
-
-
-@njit
-def merge(a, b):
-    """Merge two sorted lists of operations."""
-    out = np.empty(a.size + b.size, a.dtype)
-    i = j = 0
-    for k in range(out.size):
-        if j == b.size or (i < a.size and _not_after(a[i], b[j])):
-            entry = a[i]
-            i += 1
-        else:
-            entry = b[j]
-            j += 1
-        out[k].time = entry.time
-        out[k].row = entry.row
-        out[k].kind = entry.kind
-    return out
-
-
-@inner
-def _put(out, n_out, time, unit, sample, times):
+def _put(out, n_out, time, unit, bucket, times):
     entry = out[n_out]
     entry.time = time
     entry.unit = unit
-    entry.sample = sample
+    entry.bucket = bucket
     entry.times = times
 
 
 @inner
-def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
+def follow(u, x, drive, t0, t1, unit, bucket, out, n_out):
     """Follow one lane alone from ``t0`` to ``t1``: releases, crossings and spikes before ``t1``.
 
     ``x`` is its potential at ``t0``, minus infinity when it is refractory. Afterwards ``u.x`` and
@@ -94,7 +68,7 @@ def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
             return FULL
         u.x = max(u.x, u.theta)
         times = reset(u, event)
-        _put(out, n_out, event, unit, sample, times)
+        _put(out, n_out, event, unit, bucket, times)
         n_out += 1
         u.t_last = event
         if times == 0 or next_event(u, event) <= event:
@@ -107,7 +81,7 @@ def follow(u, x, drive, t0, t1, unit, sample, out, n_out):
 
 
 @inner
-def test_lane(u, x, drive, now, unit, sample, out, n_out):
+def test_lane(u, x, drive, now, unit, bucket, out, n_out):
     """The one test of an instant, for a lane that is not refractory. As :func:`follow`."""
     u.x = x
     u.current = drive
@@ -117,7 +91,7 @@ def test_lane(u, x, drive, now, unit, sample, out, n_out):
     if n_out == out.size:
         return FULL
     times = reset(u, now)
-    _put(out, n_out, now, unit, sample, times)
+    _put(out, n_out, now, unit, bucket, times)
     if times == 0 or next_event(u, now) <= now:
         return STUCK
     return n_out + 1

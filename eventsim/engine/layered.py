@@ -8,6 +8,7 @@ order. All-to-all layers run in :mod:`eventsim.engine.dense`, others in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.convolution import Conv2d
+from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, instants, operations
+from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.compiled import LINK, compile_network
-from eventsim.engine.dense import BLOCK, instants, run_dense
-from eventsim.engine.lanes import DELTA, END, FULL, OP, PULSE, SPIKE, STEP_OP, merge
+from eventsim.engine.dense import run_dense
+from eventsim.engine.lanes import FULL, SPIKE
 from eventsim.engine.patches import Lanes, run_patches
 from eventsim.engine.pool import pool_spikes
 from eventsim.engine.rows import current_rows
@@ -28,10 +31,9 @@ from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population, Relay
 from eventsim.projections import Dense, Projection, Rows
 from eventsim.recording import SpikeTrain
+from eventsim.vectors import BLOCK
 
 __all__ = ["SAMPLES_PER_CALL", "Sample", "run", "why_not"]
-
-Trains = list[SpikeTrain]
 
 #: Samples that go through a layer together: enough to use each weight several times.
 SAMPLES_PER_CALL = 32
@@ -75,10 +77,11 @@ class _Layer:
     """A population and the projections into it, as kernels take them."""
 
     name: str
-    sources: tuple[tuple[str, int, float], ...]  # population, first row, spread
+    sources: Sources
     units: NDArray[Any]
     spread: NDArray[np.float64]  # of each row
     weights: NDArray[np.float64]
+    blocked_theta: NDArray[np.float64] | None = None  # of all-to-all layers, filled to blocks
     lanes: Lanes | None = None  # None: all-to-all
     link: Any = None  # of a convolution
     rows: Rows = _NO_ROWS
@@ -99,6 +102,15 @@ def _scaled(weight: NDArray[Any], spread: float) -> NDArray[np.float64]:
     """Deltas in volts, pulses in volts per second."""
     wide = np.asarray(weight, dtype=np.float64)
     return wide / spread if spread > 0.0 else wide
+
+
+def _on_cache_lines(*shape: int) -> NDArray[np.float64]:
+    """Zeros that begin where a cache line does: no register is then filled from two of them."""
+    size = int(np.prod(shape))
+    line = 64
+    room = np.zeros(size + line // 8)
+    first = (-room.ctypes.data % line) // 8
+    return room[first : first + size].reshape(shape)
 
 
 def _rows_layer(net: Network, name: str, links: list[Projection], shared: dict[str, Any]) -> _Layer:
@@ -151,12 +163,15 @@ def _layer(net: Network, name: str) -> _Layer:
     }
     if all(isinstance(link, Dense) for link in links):
         n_blocks = -(-units.size // BLOCK)
-        table = np.zeros((int(starts[-1]), n_blocks * BLOCK))
+        theta = np.full(n_blocks * BLOCK, np.inf)
+        theta[: units.size] = units["theta"]
+        blocked = _on_cache_lines(n_blocks, int(starts[-1]), BLOCK)
         for link, at, n in zip(links, starts, sizes, strict=False):
-            weight = link.weight  # type: ignore[attr-defined]
-            table[at : at + n, : units.size] = _scaled(weight, link.spread)  # type: ignore
-        blocked = table.reshape(-1, n_blocks, BLOCK).transpose(1, 0, 2)
-        return _Layer(**shared, weights=np.ascontiguousarray(blocked))
+            weight = _scaled(link.weight, link.spread)  # type: ignore[attr-defined]
+            for k in range(n_blocks):
+                part = weight[:, k * BLOCK : (k + 1) * BLOCK]
+                blocked[k, at : at + n, : part.shape[1]] = part
+        return _Layer(**shared, weights=blocked.reshape(-1), blocked_theta=theta)
     if len(links) == 1 and isinstance(links[0], Conv2d):
         which = [i for i, link in enumerate(net.projections) if link is links[0]][0]
         channels, height, width = links[0].output_shape(net[links[0].source].shape)
@@ -187,84 +202,12 @@ def _plan(net: Network) -> tuple[dict[str, _Layer], dict[str, tuple[MaxPool2d, A
     return layers, pools
 
 
-def _operations(
-    layer: _Layer, trains: dict[str, Trains], steps: NDArray[Any], sample: int
-) -> NDArray[Any]:
-    """Everything that reaches a layer in one sample, sorted by time and row."""
-    ops = np.zeros(len(steps), dtype=OP)
-    ops["time"], ops["row"], ops["kind"] = steps["time"], np.arange(len(steps)), STEP_OP
-    for source, first, spread in layer.sources:
-        train = trains[source][sample]
-        arriving = np.zeros(len(train), dtype=OP)
-        arriving["time"] = train.times
-        arriving["row"] = train.senders + first
-        arriving["kind"] = PULSE if spread > 0.0 else DELTA
-        ops = merge(ops, arriving) if ops.size else arriving
-        if spread > 0.0:
-            ending = arriving.copy()
-            ending["time"] += spread
-            ending["kind"] = END
-            ops = merge(ops, ending)
-    return ops
-
-
-def _spikes(
-    layer: _Layer,
-    trains: dict[str, Trains],
-    steps: list[NDArray[Any]],
-    interval: tuple[float, float],
-    limit: int,
-) -> NDArray[Any] | None:
-    """Spikes of a layer for all samples; None when there are too many."""
-    n = len(steps)
-    per_sample = [_operations(layer, trains, steps[s], s) for s in range(n)]
-    ops = np.concatenate(per_sample)
-    pointer = np.cumsum([0, *map(len, per_sample)], dtype=np.int64)
-    step_rows = np.concatenate(steps)
-    step_at = np.cumsum([0, *map(len, steps)], dtype=np.int64)
-    at_start = bool((layer.units["x"] >= layer.theta).any())
-    tau = float(layer.units["tau"][0])
-    table, bounds = instants(ops, pointer, tau, *interval, at_start)
-    driven = not layer.quiet or step_rows.size > 0
-    room = 4 * ops.size + 64 * layer.units.size
+def _found(kernel: Callable[[NDArray[Any]], int], room: int, limit: int) -> NDArray[np.void] | None:
+    """Spikes that a kernel puts into a list with room for them; None when there are too many."""
     limit = min(limit, MAX_SPIKES)
     while True:
-        out = np.zeros(min(room, limit), dtype=SPIKE)
-        if layer.lanes is None:
-            theta = np.full(layer.weights.shape[0] * BLOCK, np.inf)
-            theta[: layer.units.size] = layer.theta
-            found = run_dense(
-                layer.units,
-                theta,
-                layer.weights,
-                layer.spread,
-                table,
-                bounds,
-                ops,
-                step_rows,
-                step_at,
-                driven,
-                interval[0],
-                out,
-            )
-        else:
-            found = run_patches(
-                layer.units,
-                layer.lanes,
-                layer.link,
-                layer.rows.indptr,
-                layer.rows.post,
-                layer.weights,
-                table,
-                bounds,
-                ops,
-                step_rows,
-                step_at,
-                driven,
-                at_start,
-                interval[0],
-                out,
-            )
+        out = np.empty(min(room, limit), dtype=SPIKE)
+        found = kernel(out)
         if found >= 0:
             return out[:found]
         if found != FULL or room >= limit:
@@ -272,22 +215,85 @@ def _spikes(
         room *= 4
 
 
-def _trains(out: NDArray[Any], n: int) -> Trains:
-    """Spikes of each sample, sorted by (time, sender)."""
-    if (out["times"] > 1).any():
-        out = np.repeat(out, out["times"])
-    bounds = np.cumsum([0, *np.bincount(out["sample"], minlength=n)])
-    # Sorting small integers takes linear time. The spikes of one sample then come as one run for
-    # each block of lanes, which a stable sort merges; mostly that leaves ties in order of senders.
-    by_sample = np.argsort(out["sample"].astype(np.uint16), kind="stable")
-    times, senders = out["time"][by_sample], out["unit"][by_sample].astype(np.int64)
-    trains = []
-    for a, b in zip(bounds[:-1], bounds[1:], strict=True):
-        order = a + np.argsort(times[a:b], kind="stable")
-        if ((np.diff(times[order]) == 0) & (np.diff(senders[order]) < 0)).any():
-            order = a + np.lexsort((senders[a:b], times[a:b]))
-        trains.append(SpikeTrain.trusted(times[order], senders[order]))
-    return trains
+def _dense_spikes(
+    layer: _Layer,
+    spikes: dict[str, Batch],
+    steps: NDArray[Any],
+    step_at: NDArray[np.int64],
+    interval: tuple[float, float],
+    limit: int,
+) -> Batch | None:
+    """Spikes of an all-to-all layer for all samples; None when there are too many."""
+    tau = float(layer.units["tau"][0])
+    driven = not layer.quiet or steps.size > 0
+    if not driven and len(layer.sources) == 1:
+        source, first, _ = layer.sources[0]
+        table, bounds = delta_arrivals(spikes[source], first, tau, *interval)
+    else:
+        ops, pointer = operations(layer.sources, spikes, steps, step_at)
+        table, bounds = arrivals(ops, pointer, tau, *interval, driven)
+    out = _found(
+        lambda out: run_dense(
+            layer.units,
+            layer.blocked_theta,
+            layer.weights,
+            layer.spread,
+            table,
+            bounds,
+            steps,
+            step_at,
+            driven,
+            interval[0],
+            out,
+        ),
+        4 * table.size + 64 * layer.units.size,
+        limit,
+    )
+    if out is None:
+        return None
+    at_start = bool((layer.units["x"] >= layer.theta).any())
+    times, senders, at = in_order(out, len(table), not (driven or at_start))
+    return Batch(times, senders, at[bounds])
+
+
+def _patch_spikes(
+    layer: _Layer,
+    spikes: dict[str, Batch],
+    steps: NDArray[Any],
+    step_at: NDArray[np.int64],
+    interval: tuple[float, float],
+    limit: int,
+) -> Batch | None:
+    """Spikes of another layer for all samples; None when there are too many."""
+    ops, pointer = operations(layer.sources, spikes, steps, step_at)
+    at_start = bool((layer.units["x"] >= layer.theta).any())
+    tau = float(layer.units["tau"][0])
+    table, bounds = instants(ops, pointer, tau, *interval, at_start)
+    out = _found(
+        lambda out: run_patches(
+            layer.units,
+            layer.lanes,
+            layer.link,
+            layer.rows.indptr,
+            layer.rows.post,
+            layer.weights,
+            table,
+            bounds,
+            ops,
+            steps,
+            step_at,
+            not layer.quiet or steps.size > 0,
+            at_start,
+            interval[0],
+            out,
+        ),
+        4 * ops.size + 64 * layer.units.size,
+        limit,
+    )
+    if out is None:
+        return None
+    times, senders, at = in_order(out, len(bounds) - 1, False)
+    return Batch(times, senders, at[:-1])
 
 
 @lru_cache(maxsize=8)
@@ -313,47 +319,61 @@ def run(
     layers, pools = _plan(net)
     n = len(trains)
     silent = SpikeTrain([], [])
-    spikes: dict[str, Trains] = {}
+    spikes: dict[str, Batch] = {}
     for name in net.order:
         if isinstance(net[name], Input):
-            spikes[name] = [s.get(name, silent).between(t_start, t_stop) for s in trains]
+            spikes[name] = Batch.of([s.get(name, silent).between(t_start, t_stop) for s in trains])
         elif name in pools:
             link, rows, window = pools[name]
-            spikes[name] = [
-                SpikeTrain.trusted(
-                    *pool_spikes(
-                        train.times,
-                        train.senders,
-                        rows.indptr,
-                        rows.post,
-                        net[name].n,
-                        MaxPool2d.RULES.index(link.rule),
-                        window,
+            spikes[name] = Batch.of(
+                [
+                    SpikeTrain.trusted(
+                        *pool_spikes(
+                            train.times,
+                            train.senders,
+                            rows.indptr,
+                            rows.post,
+                            net[name].n,
+                            MaxPool2d.RULES.index(link.rule),
+                            window,
+                        )
                     )
-                )
-                for train in spikes[link.source]
-            ]
+                    for train in (spikes[link.source][s] for s in range(n))
+                ]
+            )
         else:
-            steps = [_steps(net, name, s) for s in currents]
-            out = _spikes(layers[name], spikes, steps, (t_start, t_stop), max_events)
-            if out is None:
+            steps = _steps(net, name, currents)
+            made = _dense_spikes if layers[name].lanes is None else _patch_spikes
+            found = made(layers[name], spikes, *steps, (t_start, t_stop), max_events)
+            if found is None:
                 return [None] * n
-            spikes[name] = _trains(out, n)
+            spikes[name] = found
     fans = _fan_out(net)
-    results: list[Sample | None] = []
-    for s in range(n):
-        counts = {p.name: spikes[p.name][s].counts(p.n) for p in net.populations}
-        events = sum(int(counts[name] @ fans[name]) for name in counts)
-        mine = {name: spikes[name][s] for name in spikes if name in keep}
-        results.append(Sample(mine, counts, events) if events <= max_events else None)
-    return results
+    counts = {p.name: spikes[p.name].counts(p.n) for p in net.populations}
+    events = np.sum([counts[name] @ fans[name] for name in counts], axis=0)
+    return [
+        Sample(
+            {name: spikes[name][s] for name in spikes if name in keep},
+            {name: each[s].copy() for name, each in counts.items()},
+            int(events[s]),
+        )
+        if events[s] <= max_events
+        else None
+        for s in range(n)
+    ]
 
 
-def _steps(net: Network, name: str, currents: dict[str, NDArray[np.float64]]) -> NDArray[Any]:
-    """Steps of one population, with units numbered within it."""
-    if name not in currents:
-        return _NO_STEPS
-    rows = current_rows(net, {k: v for k, v in currents.items() if k == name})
+def _steps(
+    net: Network, name: str, currents: list[dict[str, NDArray[np.float64]]]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Steps of one population, numbered within it, sample after sample; where samples begin."""
+    bounds = np.zeros(len(currents) + 1, dtype=np.int64)
+    if not any(name in sample for sample in currents):
+        return _NO_STEPS, bounds
+    none = np.zeros((0, 3))
+    parts = [current_rows(net, {name: sample.get(name, none)}) for sample in currents]
+    np.cumsum([len(part) for part in parts], out=bounds[1:])
+    rows = np.concatenate(parts)
     names = [p.name for p in net.populations]
     rows["unit"] -= compile_network(net).populations["offset"][names.index(name)]
-    return rows
+    return rows, bounds

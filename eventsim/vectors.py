@@ -1,0 +1,181 @@
+"""Blocks of numbers that kernels hold in registers.
+
+A block is :data:`BLOCK` float64 that are worked on together. The compiler keeps it in as few vector
+registers as the machine has room for (four of AVX-512, eight of AVX), so a loop can hold the
+potentials of a block of neurons through thousands of arrivals, while an array would be loaded and
+stored at each. All operations are those of IEEE 754, lane by lane, so they give the same bits on
+any machine; :func:`fma` rounds once.
+
+A block is a local variable of a kernel: it is neither handed to Python nor kept in arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+__all__ = ["BLOCK", "add", "any_at_least", "at_least", "first_lane", "fma", "load", "mul", "splat",
+           "store"]  # fmt: skip
+
+#: Lanes of a block. Two blocks and a threshold fill half of the registers of AVX-512.
+BLOCK = 32
+
+#: Lanes that are compared together: those of the widest register there is.
+PART = 8
+
+_NONE = ir.IntType(PART)(0)
+_VECTOR = ir.VectorType(ir.DoubleType(), BLOCK)
+_NUMBERS = ir.VectorType(ir.IntType(32), BLOCK)
+_LANES = ir.IntType(BLOCK)
+
+
+class _Block(types.Type):
+    """Numba's type of a block."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Block")
+
+
+_block = _Block()
+
+
+@register_model(_Block)
+class _BlockModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, front_end: Any) -> None:
+        super().__init__(manager, front_end, _VECTOR)
+
+
+def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Where the lanes of ``array[index:]`` begin; the array is one contiguous run of float64."""
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    return builder.bitcast(builder.gep(array.data, [args[1]]), _VECTOR.as_pointer())
+
+
+def _call(builder: Any, name: str, result: Any, args: Any) -> Any:
+    """Call one of LLVM's own functions."""
+    kind = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+
+def _constants(numbers: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
+
+
+def _splat(builder: Any, x: Any, vector: Any) -> Any:
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, x, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, nothing, _constants([0] * BLOCK))
+
+
+@intrinsic
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """The block that begins at ``array[index]``. Nothing is checked."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(_address(context, builder, signature, args), align=8)
+
+    return _block(array, index), generate
+
+
+@intrinsic
+def store(typing: Any, array: Any, index: Any, block: Any) -> Any:
+    """Put a block into ``array[index:]``. Nothing is checked."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[2], _address(context, builder, signature, args), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, _block), generate
+
+
+@intrinsic
+def splat(typing: Any, x: Any) -> Any:
+    """A block of equal numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _splat(builder, args[0], _VECTOR)
+
+    return _block(types.float64), generate
+
+
+@intrinsic
+def add(typing: Any, a: Any, b: Any) -> Any:
+    """Sums, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(*args)
+
+    return _block(_block, _block), generate
+
+
+@intrinsic
+def mul(typing: Any, a: Any, b: Any) -> Any:
+    """Products, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fmul(*args)
+
+    return _block(_block, _block), generate
+
+
+@intrinsic
+def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, lane by lane, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _call(builder, f"llvm.fma.v{BLOCK}f64", _VECTOR, args)
+
+    return _block(_block, _block, _block), generate
+
+
+@intrinsic
+def any_at_least(typing: Any, a: Any, b: Any) -> Any:
+    """Whether ``a >= b`` in any lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        found = ir.VectorType(ir.IntType(1), PART)(None)
+        for at in range(0, BLOCK, PART):
+            places = _constants(range(at, at + PART))
+            a, b = (builder.shuffle_vector(block, block, places) for block in args)
+            found = builder.or_(found, builder.fcmp_ordered(">=", a, b))
+        return builder.icmp_unsigned("!=", builder.bitcast(found, ir.IntType(PART)), _NONE)
+
+    return types.boolean(_block, _block), generate
+
+
+@intrinsic
+def at_least(typing: Any, a: Any, b: Any) -> Any:
+    """The lanes with ``a >= b`` as bits of an integer."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lanes = builder.fcmp_ordered(">=", *args)
+        return builder.zext(builder.bitcast(lanes, _LANES), ir.IntType(64))
+
+    return types.int64(_block, _block), generate
+
+
+@intrinsic
+def put(typing: Any, block: Any, lane: Any, x: Any) -> Any:
+    """The block with ``x`` in one lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lane = _splat(builder, builder.trunc(args[1], ir.IntType(32)), _NUMBERS)
+        here = builder.icmp_unsigned("==", lane, _constants(range(BLOCK)))
+        return builder.select(here, _splat(builder, args[2], _VECTOR), args[0])
+
+    return _block(_block, types.int64, types.float64), generate
+
+
+@intrinsic
+def first_lane(typing: Any, lanes: Any) -> Any:
+    """The lowest of the lanes that an integer holds as bits; it holds at least one."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), generate

@@ -1,0 +1,134 @@
+"""Blocks in registers against numpy, and the order of spikes of a batch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventsim.engine.batch import Batch, in_order, merge
+from eventsim.engine.lanes import OP, SPIKE
+from eventsim.jit import njit
+from eventsim.recording import SpikeTrain
+from eventsim.vectors import (
+    BLOCK,
+    add,
+    any_at_least,
+    at_least,
+    first_lane,
+    fma,
+    load,
+    mul,
+    put,
+    splat,
+    store,
+)
+
+NUMBERS = st.floats(-4.0, 4.0) | st.sampled_from([0.0, 1.0, -np.inf, np.inf])
+BLOCKS = st.lists(NUMBERS, min_size=BLOCK, max_size=BLOCK).map(np.array)
+FINITE = st.lists(st.floats(-1e3, 1e3), min_size=BLOCK, max_size=BLOCK).map(np.array)
+
+
+@njit
+def work(a, b, c, lane, x, out):
+    p, q, r = load(a, 0), load(b, 0), load(c, 0)
+    store(out, 0, fma(p, q, r))
+    store(out, BLOCK, add(p, q))
+    store(out, 2 * BLOCK, mul(p, q))
+    store(out, 3 * BLOCK, put(p, lane, x))
+    store(out, 4 * BLOCK, splat(x))
+    return at_least(p, q), any_at_least(p, q)
+
+
+@given(FINITE, FINITE, FINITE, st.integers(0, BLOCK - 1), st.floats(-9.0, 9.0))
+def test_arithmetic_is_that_of_ieee(a, b, c, lane, x):
+    out = np.full(5 * BLOCK + 1, 7.0)
+    work(a, b, c, lane, x, out)
+    exact = [
+        float(Fraction(p) * Fraction(q) + Fraction(r)) for p, q, r in zip(a, b, c, strict=True)
+    ]
+    assert np.array_equal(out[:BLOCK], exact)
+    assert np.array_equal(out[BLOCK : 2 * BLOCK], a + b)
+    assert np.array_equal(out[2 * BLOCK : 3 * BLOCK], a * b)
+    changed = a.copy()
+    changed[lane] = x
+    assert np.array_equal(out[3 * BLOCK : 4 * BLOCK], changed)
+    assert np.array_equal(out[4 * BLOCK :], [x] * BLOCK + [7.0])
+
+
+@given(BLOCKS, BLOCKS)
+def test_comparisons_name_the_lanes(a, b):
+    lanes, some = work(a, b, np.zeros(BLOCK), 0, 0.0, np.empty(5 * BLOCK))
+    assert [(lanes >> k) & 1 for k in range(BLOCK)] == (a >= b).tolist()
+    assert lanes >> BLOCK == 0
+    assert some == (a >= b).any()
+
+
+@pytest.mark.parametrize("lane", range(BLOCK))
+def test_one_lane_alone_is_found(lane):
+    a = np.zeros(BLOCK)
+    a[lane] = 1.0
+    lanes, some = work(a, np.ones(BLOCK), a, 0, 0.0, np.empty(5 * BLOCK))
+    assert some
+    assert lowest(lanes) == lane
+
+
+@njit
+def lowest(lanes):
+    return first_lane(lanes)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 9), st.integers(1, 2)),
+        max_size=60,
+    )
+)
+def test_spikes_of_buckets_are_sorted(spikes):
+    """Any order of discovery, times and buckets, with spikes that count twice."""
+    found = np.zeros(len(spikes), SPIKE)
+    for row, (bucket, time, unit, times) in zip(found, spikes, strict=True):
+        row["bucket"], row["time"], row["unit"], row["times"] = bucket, time, unit, times
+    times, units, at = in_order(found, 5, False)
+    rows = sorted((b, t, u) for b, t, u, count in spikes for _ in range(count))
+    assert times.tolist() == [t for _, t, _ in rows]
+    assert units.tolist() == [u for _, _, u in rows]
+    assert at[:6].tolist() == [sum(b < k for b, _, _ in rows) for k in range(6)]
+
+
+TRAINS = st.lists(
+    st.sets(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=8), min_size=1, max_size=4
+)
+
+
+@given(TRAINS)
+def test_batch_keeps_its_trains(trains):
+    rows = [sorted(t) for t in trains]
+    batch = Batch.of([SpikeTrain([t for t, _ in r], [i for _, i in r]) for r in rows])
+    assert len(batch) == len(rows)
+    for k, r in enumerate(rows):
+        assert batch[k].times.tolist() == [t for t, _ in r]
+        assert batch[k].senders.tolist() == [i for _, i in r]
+        assert batch.counts(4)[k].tolist() == [sum(i == n for _, i in r) for n in range(4)]
+
+
+@given(TRAINS, st.randoms(use_true_random=False))
+def test_merge_sorts_in_each_sample(trains, random):
+    parts = [[], []]
+    for train in trains:
+        halves = [[], []]
+        for spike in sorted(train):
+            halves[random.random() < 0.5].append(spike)
+        for part, half in zip(parts, halves, strict=True):
+            part.append(half)
+    tables = []
+    for kind, part in enumerate(parts):
+        rows = [(time, row, kind) for sample in part for time, row in sample]
+        tables += [np.array(rows, OP), np.cumsum([0, *map(len, part)])]
+    ops, bounds = merge(*tables)
+    for k, train in enumerate(trains):
+        mine = ops[bounds[k] : bounds[k + 1]]
+        assert list(zip(mine["time"], mine["row"], strict=True)) == sorted(train)
