@@ -1,9 +1,11 @@
 """The limit of this machine for the same synaptic events: rows added, decayed and compared.
 
 Each spike that the exact run has is one pass ``v = v d + w`` and ``v >= theta`` over each of its
-weight rows, by a plain loop: no queue, no spikes, no refractoriness. A dense row is as long as its
-target; a row of a convolution holds the output channels of one pixel. A blocked engine can come
-out faster, because it reuses weights from a nearer cache.
+weight rows: no queue, no sorting, no spikes, no refractoriness, and one decay factor known from the
+start. A dense projection is done as fast as we know how: a block of 32 neurons, whose state stays
+in registers, takes the rows of all samples, and then the next block, so that the weights of a block
+come from a near cache. A row of a convolution, which holds the output channels of one pixel, is
+added by a plain loop to states in memory, in the order of the spikes.
 """
 
 from __future__ import annotations
@@ -17,12 +19,20 @@ import eventsim as es
 from benchmarks.contender import Contender
 from benchmarks.workloads import Workload
 from eventsim.jit import njit
+from eventsim.vectors import BLOCK, any_at_least, fma, load, on_cache_lines, splat
 
 __all__ = ["roofline"]
 
 
+class _Blocks(NamedTuple):
+    """Rows of a dense projection in order of use."""
+
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float64]  # [block, row, lane]
+
+
 class _Pass(NamedTuple):
-    """Rows of one projection in order of use, and the states that they reach."""
+    """Rows of a convolution in order of use, and the states that they reach."""
 
     rows: NDArray[np.int64]
     places: NDArray[np.int64]
@@ -42,9 +52,24 @@ def _axpy(rows, places, weights, states, decay, theta):
     return high
 
 
-def _dense(link: es.Dense, senders: NDArray[np.int64]) -> _Pass:
-    weights = np.array(link.weight, dtype=np.float64)
-    return _Pass(senders, np.zeros_like(senders), weights, np.zeros((1, weights.shape[1])))
+@njit
+def _in_registers(rows, weights, size, decay, theta):
+    high = 0
+    for at in range(0, weights.size, size):
+        x = splat(0.0)
+        for row in rows:
+            x = fma(x, splat(decay), load(weights, at + BLOCK * row))
+            high += any_at_least(x, splat(theta))
+    return high
+
+
+def _dense(link: es.Dense, senders: list[NDArray[np.int64]]) -> _Blocks:
+    n_rows, n = link.weight.shape
+    weights = on_cache_lines(-(-n // BLOCK), n_rows, BLOCK)
+    for k, block in enumerate(weights):
+        part = link.weight[:, k * BLOCK : (k + 1) * BLOCK]
+        block[:, : part.shape[1]] = part
+    return _Blocks(np.concatenate(senders), weights)
 
 
 def _conv(link: es.Conv2d, shape: tuple[int, ...], senders: NDArray[np.int64]) -> _Pass:
@@ -68,18 +93,21 @@ def roofline(work: Workload, samples: int) -> Contender:
     """Contender that adds the weight rows of the first samples."""
     results = es.simulate(work.net, work.inputs(samples), work.t_stop)
     assert isinstance(results, es.Results)
-    passes = []
+    blocks: list[tuple[_Blocks, int]] = []
+    passes: list[_Pass] = []
     for link in work.net.projections:
         senders = [result.spikes[link.source].senders for result in results]
-        for each in senders:
-            if isinstance(link, es.Dense):
-                passes.append(_dense(link, each))
-            elif isinstance(link, es.Conv2d):
-                passes.append(_conv(link, work.net[link.source].shape, each))
+        if isinstance(link, es.Dense):
+            blocks.append((_dense(link, senders), link.weight.shape[1]))
+        elif isinstance(link, es.Conv2d):
+            passes += [_conv(link, work.net[link.source].shape, each) for each in senders]
 
     def run() -> int:
+        for b, _ in blocks:
+            _in_registers(b.rows, b.weights.reshape(-1), b.weights[0].size, 0.999, 1e300)
         for p in passes:
             _axpy(*p, 0.999, 1e300)
-        return sum(p.rows.size * p.weights.shape[1] for p in passes)
+        events = sum(b.rows.size * n for b, n in blocks)
+        return events + sum(p.rows.size * p.weights.shape[1] for p in passes)
 
     return Contender("axpy roofline", samples, run)

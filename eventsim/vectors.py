@@ -11,13 +11,16 @@ A block is a local variable of a kernel: it is neither handed to Python nor kept
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
+from numpy.typing import NDArray
 
 __all__ = ["BLOCK", "add", "any_at_least", "at_least", "first_lane", "fma", "load", "mul", "splat",
            "store"]  # fmt: skip
@@ -48,6 +51,18 @@ _block = _Block()
 class _BlockModel(models.PrimitiveModel):
     def __init__(self, manager: Any, front_end: Any) -> None:
         super().__init__(manager, front_end, _VECTOR)
+
+
+def on_cache_lines(*shape: int) -> NDArray[np.float64]:
+    """Zeros that begin where a cache line does: no register is then filled from two of them.
+
+    >>> on_cache_lines(3, BLOCK).shape, on_cache_lines(8).ctypes.data % 64
+    ((3, 32), 0)
+    """
+    size, line = math.prod(shape), 64
+    room = np.zeros(size + line // 8)
+    first = (-room.ctypes.data % line) // 8
+    return room[first : first + size].reshape(shape)
 
 
 def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -31,7 +31,7 @@ from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population, Relay
 from eventsim.projections import Dense, Projection, Rows
 from eventsim.recording import SpikeTrain
-from eventsim.vectors import BLOCK
+from eventsim.vectors import BLOCK, on_cache_lines
 
 __all__ = ["SAMPLES_PER_CALL", "Sample", "run", "why_not"]
 
@@ -104,15 +104,6 @@ def _scaled(weight: NDArray[Any], spread: float) -> NDArray[np.float64]:
     return wide / spread if spread > 0.0 else wide
 
 
-def _on_cache_lines(*shape: int) -> NDArray[np.float64]:
-    """Zeros that begin where a cache line does: no register is then filled from two of them."""
-    size = int(np.prod(shape))
-    line = 64
-    room = np.zeros(size + line // 8)
-    first = (-room.ctypes.data % line) // 8
-    return room[first : first + size].reshape(shape)
-
-
 def _rows_layer(net: Network, name: str, links: list[Projection], shared: dict[str, Any]) -> _Layer:
     parts = [link.rows(net[link.source].shape, net[link.target].shape) for link in links]
     starts = np.cumsum([0, *(p.indptr[-1] for p in parts)])
@@ -165,7 +156,7 @@ def _layer(net: Network, name: str) -> _Layer:
         n_blocks = -(-units.size // BLOCK)
         theta = np.full(n_blocks * BLOCK, np.inf)
         theta[: units.size] = units["theta"]
-        blocked = _on_cache_lines(n_blocks, int(starts[-1]), BLOCK)
+        blocked = on_cache_lines(n_blocks, int(starts[-1]), BLOCK)
         for link, at, n in zip(links, starts, sizes, strict=False):
             weight = _scaled(link.weight, link.spread)  # type: ignore[attr-defined]
             for k in range(n_blocks):
