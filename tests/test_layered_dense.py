@@ -137,13 +137,14 @@ def assert_agrees(expected: naive.NaiveResult, got: es.Result) -> None:
         assert np.allclose(train.times[order], [t for _, t in wanted], rtol=0.0, atol=CLOSE)
 
 
+@settings(max_examples=30)  # the queue engine is slow on layers of this size
 @given(layers())
 def test_blocks_agree_with_queue(problem):
     for wanted, got in zip(run(problem, "queue"), run(problem, "layered"), strict=True):
         assert_same_spikes(problem, wanted, got)
 
 
-@settings(max_examples=15)  # the naive simulator is slow
+@settings(max_examples=8)  # the naive simulator is slow
 @given(layers(sizes=(1, 31, 32, 33), grid=True))
 def test_blocks_agree_with_naive_on_a_grid(problem):
     expected = []
