@@ -33,12 +33,15 @@ def _run_alone(units, modes, links, arrivals, t_start, t_stop, knots):
     u.own, u.next_time = TEST, t_start
     if u.x < threshold_of(u, modes):
         u.next_time = next_event(u, modes, t_start)
-    i, n = np.int64(0 if arrivals.size else -1), 0
+    i, n = np.int64(0 if arrivals.size else -1), np.int64(0)
     times = np.int64(0)
     while times >= 0:
         if n == len(knots):
+            # Numba's own copy of a slice takes 4 s more to compile, for its error message.
             longer = np.empty((2 * n, knots.shape[1]))
-            longer[:n] = knots
+            for row in range(n):
+                for column in range(knots.shape[1]):
+                    longer[row, column] = knots[row, column]
             knots = longer
         write_knot(knots, n, u, modes, u.t_last)
         n += 1

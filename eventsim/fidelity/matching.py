@@ -248,6 +248,8 @@ def _best(
                 found += 1
             i -= chosen != SKIP_Y
             j -= chosen != SKIP_X
-        i_found[first:found] = i_found[first:found][::-1].copy()
-        j_found[first:found] = j_found[first:found][::-1].copy()
+        for k in range((found - first) // 2):
+            front, back = first + k, found - 1 - k
+            i_found[front], i_found[back] = i_found[back], i_found[front]
+            j_found[front], j_found[back] = j_found[back], j_found[front]
     return i_found[:found], j_found[:found]
