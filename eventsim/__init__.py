@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from eventsim.projections import Dense, Sparse
     from eventsim.random_links import Normal, Random
     from eventsim.recording import Result, Results, SpikeTrain
-    from eventsim.save import save, save_nir
+    from eventsim.save import save
+    from eventsim.save.nir import save_nir
     from eventsim.session import Session
     from eventsim.simulate import simulate
 
@@ -58,7 +59,7 @@ _DEFINED_IN = {
     "load_nir": "eventsim.load",
     "load_result": "eventsim.load",
     "save": "eventsim.save",
-    "save_nir": "eventsim.save",
+    "save_nir": "eventsim.save.nir",
     "simulate": "eventsim.simulate",
     "sweep": "eventsim.fidelity.sweep.run",
     "validate": "eventsim.fidelity.compare",

@@ -307,7 +307,7 @@ def to_spike_trains(
             times = (step + phase + jitter * generator.random(sample.shape)[step, sender]) * dt
             # Rounding may reach the next step's start, or fall before this one's.
             times = np.clip(times, step * dt, np.nextafter((step + 1) * dt, -np.inf))
-        order = np.lexsort((sender, times))
+        order = np.argsort(times, kind="stable")  # those of one time are in order of senders
         trains.append(SpikeTrain(times[order], sender[order].astype(np.int64)))
     return trains
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eventsim import checks
-from eventsim.dynamics.exponentials import potential_with
+from eventsim.dynamics.potentials import potential_with
 
 __all__ = ["Trace"]
 

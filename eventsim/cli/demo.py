@@ -14,9 +14,11 @@ from eventsim.errors import FileError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from eventsim.cli.drawing import Artist
     from eventsim.discretization import Discretization
     from eventsim.fidelity.result import FidelityReport, Variant
     from eventsim.network import Network
+    from eventsim.recording import Result
 
 NETWORK, DATA = "hidden.h5", "fashion-mnist_test500.npz"
 FILES = ("raster.png", "membrane.png", "report.html")
@@ -59,6 +61,19 @@ def demo(out: str, samples: int, seed: int, overwrite: bool) -> None:
     """
     folder = Path(out)
     outputs = [_output(folder, name, overwrite) for name in FILES]
+    from eventsim.cli.drawing import Artist
+
+    with Artist(overwrite) as artist:
+        _run(artist, outputs, samples, seed, overwrite)
+    headline("Pictures")
+    line(f"{FILES[0]:<13} spikes of all layers while the network looks at one image")
+    line(f"{FILES[1]:<13} exact potentials of two output neurons, the coarse steps over them")
+    line(f"{FILES[2]:<13} the comparison in full")
+    wrote(outputs)
+
+
+def _run(artist: Artist, outputs: list[Path], samples: int, seed: int, overwrite: bool) -> None:
+    """Everything between the checks and the last words."""
     from eventsim.cli.stimuli import read_images
     from eventsim.load import load
     from eventsim.resources import data_path
@@ -77,19 +92,14 @@ def demo(out: str, samples: int, seed: int, overwrite: bool) -> None:
 
     with Work("comparing") as work:
         # First, because it compiles: so the times of the comparison are those of computing.
-        pictures = _pictures(net, disc, images, labels, seed)
+        outputs[0].parent.mkdir(parents=True, exist_ok=True)
+        artist.draw(*_pictures(net, disc, images, labels, seed, outputs))
         report = validate(
             net, disc, images, labels, spread=disc.dt, spreads=[0.0], seed=seed, progress=work
         )
     _show(report)
-    folder.mkdir(parents=True, exist_ok=True)
-    _draw(pictures, disc, outputs, overwrite)
     report.to_html(outputs[2], overwrite=overwrite)
-    headline("Pictures")
-    line(f"{FILES[0]:<13} spikes of all layers while the network looks at one image")
-    line(f"{FILES[1]:<13} exact potentials of two output neurons, the coarse steps over them")
-    line(f"{FILES[2]:<13} the comparison in full")
-    wrote(outputs)
+    artist.finish()
 
 
 def _output(folder: Path, name: str, overwrite: bool) -> Path:
@@ -101,12 +111,21 @@ def _output(folder: Path, name: str, overwrite: bool) -> Path:
 
 
 def _pictures(
-    net: Network, disc: Discretization, images: NDArray[Any], labels: NDArray[Any], seed: int
-) -> dict[str, Any]:
-    """One sample, exact and coarse: right in the coarse network, but with a rival."""
+    net: Network,
+    disc: Discretization,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    seed: int,
+    outputs: list[Path],
+) -> tuple[Result, list[dict[str, Any]]]:
+    """One sample, exact and coarse: right in the coarse network, but with a rival.
+
+    Returns the exact run and what is drawn of it.
+    """
     import numpy as np
 
     from eventsim.encode import encode, to_spike_trains
+    from eventsim.recording import Result
     from eventsim.simulate import simulate
 
     x = encode(images[:CANDIDATES], disc, seed=seed)
@@ -126,32 +145,17 @@ def _pictures(
         net.with_spread(disc.dt), {net.inputs[0]: train}, disc.duration,
         record_v={output: neurons},
     )  # fmt: skip
-    return {
-        "result": result,
-        "output": output,
-        "neurons": neurons,
-        "discrete": {
-            "dt": disc.dt,
-            "v": coarse["potential"][best],
-            "spikes": coarse["spikes"][best],
-        },
+    assert isinstance(result, Result)  # one sample
+    discrete = {
+        "dt": disc.dt,
+        "v": coarse["potential"][best].tolist(),
+        "spikes": coarse["spikes"][best].tolist(),
     }
-
-
-def _draw(
-    pictures: dict[str, Any], disc: Discretization, outputs: list[Path], overwrite: bool
-) -> None:
-    from eventsim.cli.plot import draw_without_screen
-
-    draw_without_screen()
-    from eventsim import plot
-
-    result = pictures["result"]
-    plot.save(plot.raster(result, dt=disc.dt), outputs[0], overwrite=overwrite)
-    axes = plot.membrane(
-        result, pictures["output"], pictures["neurons"], discrete=pictures["discrete"]
-    )
-    plot.save(axes, outputs[1], overwrite=overwrite)
+    membrane = {"population": output, "neurons": neurons, "discrete": discrete}
+    return result, [
+        {"what": "raster", "out": str(outputs[0]), "options": {"dt": disc.dt}},
+        {"what": "membrane", "out": str(outputs[1]), "options": membrane},
+    ]
 
 
 def _show(report: FidelityReport) -> None:

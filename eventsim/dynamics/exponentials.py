@@ -26,7 +26,7 @@ from math import exp, expm1, inf
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.dynamics.lif import potential
+from eventsim.dynamics.potentials import NEAR
 from eventsim.jit import inner
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "decay_modes",
     "driven",
     "highest_response",
-    "potential_with",
     "response",
 ]
 
@@ -53,9 +52,6 @@ MODE = np.dtype(
     ]
 )
 
-#: Where the exponentials differ by less than this in their exponents, expm1 takes over.
-_NEAR = 0.5
-
 #: What is added, relative, to bounds, so that no rounding of theirs can matter.
 MARGIN = 1e-11
 
@@ -64,7 +60,7 @@ MARGIN = 1e-11
 def response(h, gap, decay, mode_decay):
     """The potential after ``h`` that a mode of unit drive leaves; both decays are given."""
     reach = abs(gap) * h
-    if reach > _NEAR:
+    if reach > NEAR:
         return (mode_decay - decay) / gap
     if reach == 0.0:
         return h * decay
@@ -122,25 +118,3 @@ def highest_response(tau: Floats, tau_mode: Floats) -> Floats:
         power = np.where(less < 1e-8, -1.0, np.log1p(-less) / less)
         top = np.where(np.isinf(tau), tau_mode, long * np.exp(power))
     return top * (1.0 + 1e-6)
-
-
-def potential_with(
-    x: Floats, drive: Floats, h: Floats, tau: float, modes: Floats, values: Floats
-) -> Floats:
-    """Potentials above ``v_leak`` after ``h`` seconds, on arrays; the formula of `driven`.
-
-    ``modes`` are rows (tau, gain, lift), ``values`` [time, mode] the modes at the beginning.
-    """
-    moved = potential(x, drive, h, tau)
-    decay = np.exp(-h / tau) if tau < inf else np.ones_like(h)
-    for (tau_mode, gain, _), value in zip(modes, values.T, strict=True):
-        gap = (tau_mode - tau) / (tau * tau_mode) if tau < inf else -1.0 / tau_mode
-        mode_decay = np.exp(-h / tau_mode)
-        reach = abs(gap) * h
-        with np.errstate(invalid="ignore", divide="ignore"):
-            apart = (mode_decay - decay) / gap
-            near = np.maximum(decay, mode_decay) * np.where(
-                reach == 0.0, h, -np.expm1(-reach) / abs(gap)
-            )
-        moved = moved + gain * value * np.where(reach > _NEAR, apart, near)
-    return moved

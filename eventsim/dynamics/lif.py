@@ -22,9 +22,6 @@ from __future__ import annotations
 
 from math import exp, expm1, inf, log, log1p
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eventsim.jit import njit
 
 __all__ = [
@@ -32,12 +29,9 @@ __all__ = [
     "coefficients",
     "decay_factor",
     "drive_scale",
-    "potential",
     "rises_above",
     "time_to",
 ]
-
-Floats = NDArray[np.float64]
 
 
 def drive_scale(tau: float, r: float) -> float:
@@ -93,16 +87,3 @@ def time_to(x, drive, tau, theta):
     if q < 0.5:
         return -tau * log1p(-q)
     return tau * log((rest - x) / (rest - theta))
-
-
-def potential(x: Floats, drive: Floats, h: Floats, tau: float) -> Floats:
-    """Potentials above ``v_leak`` after ``h`` seconds, on arrays; the formula of `advance`.
-
-    Examples
-    --------
-    >>> potential(np.array([1.0]), np.array([0.0]), np.array([0.01]), 0.01).round(6)
-    array([0.367879])
-    """
-    if tau == inf:
-        return x + drive * h
-    return x * np.exp(-h / tau) + drive * (-tau * np.expm1(-h / tau))

@@ -235,10 +235,9 @@ def _in_steps(samples: Samples, run: int, spikes: Mapping[str, NDArray[Any]]) ->
     if run == 0:
         dt, length = samples.task.disc.dt, samples.task.disc.duration
         layers = {name: spikes[name] for name in samples.task.layers}
-        details["intervals"] = Intervals.of({
-            name: [step_intervals(sample, dt) for sample in of_layer]
-            for name, of_layer in layers.items()
-        })  # fmt: skip
+        details["intervals"] = Intervals.of(
+            {name: step_intervals(of_layer, dt) for name, of_layer in layers.items()}
+        )
         details["histograms"] = Histograms.of(layers, dt=dt, window=length)
     return Found(samples.counted(spikes), details=details)
 

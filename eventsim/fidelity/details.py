@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import add
@@ -53,7 +52,10 @@ class Intervals:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only."""
-        return {n: [dataclasses.astuple(row) for row in rows] for n, rows in self._rows.items()}
+        return {
+            name: [(row.n, row.middle, row.squares) for row in rows]
+            for name, rows in self._rows.items()
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Intervals:
@@ -61,11 +63,14 @@ class Intervals:
         return cls({name: [Moments(*row) for row in rows] for name, rows in values.items()})
 
 
-def step_intervals(spikes: NDArray[np.uint8], dt: float) -> NDArray[np.float64]:
-    """Interspike intervals in seconds of the spikes in steps [step, n] of one sample.
+def step_intervals(spikes: NDArray[np.uint8], dt: float) -> list[NDArray[np.float64]]:
+    """Interspike intervals in seconds of the spikes in steps [sample, step, n] of each sample.
 
-    >>> step_intervals(np.array([[1, 0], [0, 1], [1, 1]], dtype=np.uint8), dt=0.5)
-    array([1. , 0.5])
+    >>> step_intervals(np.array([[[1, 0], [0, 1], [1, 1]]], dtype=np.uint8), dt=0.5)
+    [array([1. , 0.5])]
     """
-    unit, step = np.nonzero(spikes.T)
-    return np.diff(step)[np.diff(unit) == 0] * dt
+    samples, _, n = spikes.shape
+    sample, unit, step = np.nonzero(spikes.transpose(0, 2, 1))
+    same = np.diff(sample * n + unit) == 0
+    bounds = np.searchsorted(sample[1:][same], np.arange(1, samples))
+    return np.split(np.diff(step)[same] * dt, bounds)

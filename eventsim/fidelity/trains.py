@@ -125,7 +125,7 @@ def by_neuron(where: str, field: str, train: SpikeTrain, n: int) -> Grouped:
         raise InvalidType(f"{where}: {field}: expected a SpikeTrain, got {type(train).__name__}")
     if len(train) and train.senders.max() >= n:
         raise checks.fail(where, field, f"senders below n = {n}", int(train.senders.max()))
-    order = np.lexsort((train.times, train.senders))
+    order = np.argsort(train.senders, kind="stable")  # each neuron's stay in order of time
     start = np.searchsorted(train.senders[order], np.arange(n + 1))
     return Grouped(train.times[order], start, order)
 

@@ -14,7 +14,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -25,9 +25,7 @@ from eventsim.load import hdf5
 from eventsim.load.native import read_network
 from eventsim.network import Network
 from eventsim.recording import Result, Results, SpikeTrain
-
-if TYPE_CHECKING:
-    from eventsim.trace import Trace
+from eventsim.trace import Trace
 
 __all__ = ["FORMAT", "VERSION", "load_result"]
 
@@ -213,9 +211,6 @@ class _Record:
         arrays = self._traces.get((name, str(sample)))
         if arrays is None:
             return None
-        # Imported here because it brings the compiler with it.
-        from eventsim.trace import Trace
-
         try:
             return Trace.from_arrays(arrays)
         except (KeyError, ValueError, IndexError, TypeError) as error:

@@ -19,12 +19,11 @@ from eventsim.errors import InvalidType
 from eventsim.network import Network
 from eventsim.recording import Result, Results
 from eventsim.save.native import save_network
-from eventsim.save.nir import save_nir
 from eventsim.save.npz import save_npz
 from eventsim.save.sonata import save_hdf5
 from eventsim.save.table import to_pandas
 
-__all__ = ["save", "save_nir", "save_result", "to_pandas"]
+__all__ = ["save", "save_result", "to_pandas"]
 
 
 def save(
@@ -76,6 +75,8 @@ def save(
         for field, value in (("disc", disc), ("provenance", provenance)):
             if value is not None:
                 raise checks.fail("save", field, "None, as NIR cannot hold it", repr(value))
+        from eventsim.save.nir import save_nir  # NIR is loaded by those who write it
+
         return save_nir(path, net, overwrite=overwrite)
     return save_network(path, net, disc, provenance, overwrite=overwrite)
 
