@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from eventsim.save.nir import save_nir
     from eventsim.session import Session
     from eventsim.simulate import simulate
+    from eventsim.stream import simulate_stream
 
 #: Public name -> module that defines it.
 _DEFINED_IN = {
@@ -61,6 +62,7 @@ _DEFINED_IN = {
     "save": "eventsim.save",
     "save_nir": "eventsim.save.nir",
     "simulate": "eventsim.simulate",
+    "simulate_stream": "eventsim.stream",
     "sweep": "eventsim.fidelity.sweep.run",
     "validate": "eventsim.fidelity.compare",
 }
@@ -103,6 +105,7 @@ __all__ = [
     "save",
     "save_nir",
     "simulate",
+    "simulate_stream",
     "sweep",
     "validate",
 ]

@@ -33,7 +33,7 @@ from eventsim.session import DEFAULT_MAX_EVENTS, Session
 from eventsim.trace import Trace
 from eventsim.workers import Job, run_jobs
 
-__all__ = ["Session", "simulate"]
+__all__ = ["Runs", "Sample", "Session", "Work", "cores", "prepare", "simulate"]
 
 ENGINES = ("auto", "queue", "layered", "windowed")
 
@@ -42,7 +42,8 @@ ENGINES = ("auto", "queue", "layered", "windowed")
 MAX_REPLAYED = 16
 
 Currents = dict[str, NDArray[np.float64]]
-Work = list[tuple[dict[str, SpikeTrain], Currents, Drives]]
+Sample = tuple[dict[str, SpikeTrain], Currents, Drives]
+Work = list[Sample]
 
 
 def simulate(
@@ -126,46 +127,33 @@ def simulate(
     >>> result.spikes["out"].times
     array([0.002])
     """
-    if not isinstance(net, Network):
-        raise InvalidType(f"simulate: net: expected a Network, got {type(net).__name__}")
-    t_start, t_stop = check_interval(t_start, t_stop)
-    check_spreads(net, t_stop)
-    if engine not in ENGINES:
-        raise checks.fail("simulate", "engine", f"one of {ENGINES}", repr(engine))
+    run = prepare(net, t_start, t_stop, record, record_v, engine, max_events, seed)
     n = samples(inputs, currents)
-    trains = check_trains(net, inputs, n, t_start)
+    trains = check_trains(net, inputs, n, run.t_start)
     per_sample = currents if isinstance(currents, list) else [currents] * len(trains)
-    steps = [check_currents(net, c, t_start) for c in per_sample]
-    keep = check_record(net, record)
-    neurons = check_record_v(net, record_v)
-    max_events = checks.whole("simulate", "max_events", max_events, 1)
-    seed = checks.whole("simulate", "seed", seed, 0)
-    if threads is not None:
-        threads = checks.whole("simulate", "threads", threads, 1)
+    steps = [check_currents(net, c, run.t_start) for c in per_sample]
+    threads = cores("simulate", threads)
     if progress is not None and not callable(progress):
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
-    chosen = _choose(net, engine, sum(map(len, neurons.values())), t_stop - t_start)
-    cores = threads or os.cpu_count() or 1
-    run = _Run(net, t_start, t_stop, keep, neurons, max_events, run_provenance(net, engine=chosen))
     #: What is left when each sample has a core.
-    run.threads = max(1, cores // len(trains))
+    run.threads = max(1, threads // len(trains))
     # Samples that go through layers together share their weights, but no core shall be idle.
-    size = min(layered.SAMPLES_PER_CALL, -(-len(trains) // cores)) if chosen == "layered" else 1
+    size = min(run.samples_per_call, -(-len(trains) // threads))
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
 
     def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:
-        work = [(trains[i], steps[i], Drives(net, seed, i, t_start)) for i in part]
-        return run.on[chosen](work, interrupted)
+        return run([run.sample(i, trains[i], steps[i]) for i in part], interrupted)
 
     began = time.perf_counter()
 
     def tick() -> None:
         if progress is not None:
-            progress(int(1000 * (run.reached() - t_start) / (t_stop - t_start)), 1000)
+            done = (run.reached() - run.t_start) / (run.t_stop - run.t_start)
+            progress(int(1000 * done), 1000)
 
     jobs = [Job(part, len(part)) for part in parts]
     watched = tick if progress is not None and len(trains) == 1 else None
-    done = run_jobs(jobs, job, cores, progress, watched)
+    done = run_jobs(jobs, job, threads, progress, watched)
     results = [
         result
         for part, items in zip(parts, done, strict=True)
@@ -182,6 +170,36 @@ def simulate(
     return batch[0] if n is None else batch
 
 
+def cores(where: str, threads: Any) -> int:
+    """The threads that a caller chose, else as many as there are cores."""
+    return (os.cpu_count() or 1) if threads is None else checks.whole(where, "threads", threads, 1)
+
+
+def prepare(
+    net: Network,
+    t_start: Any,
+    t_stop: Any,
+    record: Any,
+    record_v: Any,
+    engine: Any,
+    max_events: Any,
+    seed: Any,
+) -> Runs:
+    """Check what all samples of a call share, and choose the loop."""
+    if not isinstance(net, Network):
+        raise InvalidType(f"simulate: net: expected a Network, got {type(net).__name__}")
+    t_start, t_stop = check_interval(t_start, t_stop)
+    check_spreads(net, t_stop)
+    if engine not in ENGINES:
+        raise checks.fail("simulate", "engine", f"one of {ENGINES}", repr(engine))
+    keep = check_record(net, record)
+    neurons = check_record_v(net, record_v)
+    max_events = checks.whole("simulate", "max_events", max_events, 1)
+    seed = checks.whole("simulate", "seed", seed, 0)
+    chosen = _choose(net, engine, sum(map(len, neurons.values())), t_stop - t_start)
+    return Runs(net, t_start, t_stop, keep, neurons, max_events, chosen, seed)
+
+
 def _choose(net: Network, engine: str, traced: int, duration: float) -> str:
     """The loop to use, or why the one asked for cannot be."""
     reason = layered.why_not(net)
@@ -196,8 +214,16 @@ def _choose(net: Network, engine: str, traced: int, duration: float) -> str:
     return engine
 
 
-class _Run:
-    """What all samples of a call share."""
+class Runs:
+    """What all samples of a call share: called with some of them, it runs these.
+
+    Attributes
+    ----------
+    samples_per_call : int
+        So many samples are best run together.
+    threads : int
+        Cores for each sample.
+    """
 
     def __init__(
         self,
@@ -207,16 +233,26 @@ class _Run:
         keep: set[str],
         record_v: dict[str, NDArray[np.int64]],
         max_events: int,
-        provenance: dict[str, Any],
+        engine: str,
+        seed: int,
     ) -> None:
         self.net, self.t_start, self.t_stop = net, t_start, t_stop
         self.keep, self.record_v = keep, record_v
-        self.max_events, self.provenance = max_events, provenance
-        self.threads = 1
-        self.on = {"queue": self._each(self._queue), "windowed": self._each(self._windowed)}
-        self.on["layered"] = self._layered
+        self.max_events, self.provenance = max_events, run_provenance(net, engine=engine)
+        self.seed, self.threads = seed, 1
+        loops = {"queue": self._each(self._queue), "windowed": self._each(self._windowed)}
+        self._loop = {**loops, "layered": self._layered}[engine]
+        self.samples_per_call = layered.SAMPLES_PER_CALL if engine == "layered" else 1
         #: How far the last run that began has come.
         self.reached: Callable[[], float] = lambda: t_start
+
+    def sample(self, number: int, trains: dict[str, SpikeTrain], steps: Currents) -> Sample:
+        """A sample as it is run; its number seeds what is drawn inside the network."""
+        return trains, steps, Drives(self.net, self.seed, number, self.t_start)
+
+    def __call__(self, work: Work, interrupted: Callable[[], bool]) -> list[Result]:
+        """Results of some samples."""
+        return self._loop(work, interrupted)
 
     @staticmethod
     def _each(one: Callable[..., Result]) -> Callable[[Work, Callable[[], bool]], list[Result]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["LEFT", "NOT_BEGUN", "Job", "run_jobs"]
+__all__ = ["LEFT", "NOT_BEGUN", "Job", "run_jobs", "run_stream"]
 
 #: In place of a result, what an interrupt did to a job.
 NOT_BEGUN = "not begun"
@@ -17,6 +18,9 @@ LEFT = "did not answer in time"
 
 #: Seconds between two ticks.
 TICK = 0.25
+
+#: Seconds that jobs under way have to return what they have, after Ctrl-C.
+PATIENCE = 0.8
 
 
 class Job(NamedTuple):
@@ -82,7 +86,7 @@ def run_jobs(
                 progress(done, total)
     except KeyboardInterrupt:
         stop.set()
-        deadline = time.monotonic() + 0.8
+        deadline = time.monotonic() + PATIENCE
         for thread in crew:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
         while not finished.empty():
@@ -92,3 +96,80 @@ def run_jobs(
     finally:
         stop.set()
     return results
+
+
+def run_stream(
+    works: Iterable[Any], function: Callable[[Any, Callable[[], bool]], Any], threads: int
+) -> Iterator[tuple[Any, Any]]:
+    """Each work with the result of ``function(work, interrupted)``, in order.
+
+    Works are drawn when they are needed, in the calling thread: one more than there are threads
+    is drawn and not yet handed out, so what is held does not grow with their number. An error, of
+    drawing or of the function, comes when the works before it have been handed out. After Ctrl-C
+    the works that were drawn come with what they have, LEFT or NOT_BEGUN, then KeyboardInterrupt.
+    """
+    waiting: queue.SimpleQueue[tuple[int, Any] | None] = queue.SimpleQueue()
+    finished: queue.SimpleQueue[tuple[int, Any, BaseException | None]] = queue.SimpleQueue()
+    stop = threading.Event()
+    begun: set[int] = set()
+
+    def work() -> None:
+        while (item := waiting.get()) is not None and not stop.is_set():
+            begun.add(item[0])
+            try:
+                finished.put((item[0], function(item[1], stop.is_set), None))
+            except BaseException as error:  # raised again in the calling thread
+                finished.put((item[0], None, error))
+
+    crew: list[threading.Thread] = []
+    drawn: deque[tuple[int, Any]] = deque()
+    results: dict[int, list[Any]] = {}  # what came and what was raised
+    source, count = iter(works), 0
+    fault: Exception | None = None
+    try:
+        while True:
+            while fault is None and len(drawn) <= threads:
+                try:
+                    item = count, next(source)
+                except Exception as met:  # StopIteration too
+                    fault = met
+                    break
+                count += 1
+                drawn.append(item)
+                waiting.put(item)
+                if len(crew) < threads:
+                    crew.append(threading.Thread(target=work, daemon=True))
+                    crew[-1].start()
+            if not drawn:
+                break
+            while drawn[0][0] not in results:
+                number, *outcome = finished.get()
+                results[number] = outcome
+            number, todo = drawn.popleft()
+            begun.discard(number)
+            result, failure = results.pop(number)
+            if failure is not None:
+                raise failure
+            yield todo, result
+        if not isinstance(fault, StopIteration):
+            assert fault is not None
+            raise fault
+    except KeyboardInterrupt:
+        stop.set()
+        for _ in crew:
+            waiting.put(None)
+        deadline = time.monotonic() + PATIENCE
+        for thread in crew:
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+        while not finished.empty():
+            number, *outcome = finished.get()
+            results[number] = outcome
+        for number, todo in drawn:
+            missing = LEFT if number in begun else NOT_BEGUN
+            result, failure = results.get(number, [missing, None])
+            yield todo, result if failure is None else missing
+        raise
+    finally:
+        stop.set()
+        for _ in crew:
+            waiting.put(None)

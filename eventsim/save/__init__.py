@@ -2,14 +2,15 @@
 
 One module per format: :mod:`~eventsim.save.native` and :mod:`~eventsim.save.nir` (networks),
 :mod:`~eventsim.save.sonata`, :mod:`~eventsim.save.npz` and :mod:`~eventsim.save.nirdata`
-(results); :mod:`~eventsim.save.table` makes tables of spikes. Every file is written whole or not
+(results), :mod:`~eventsim.save.growing` (results as they come);
+:mod:`~eventsim.save.table` makes tables of spikes. Every file is written whole or not
 at all (:mod:`~eventsim.save.files`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType
 from eventsim.network import Network
 from eventsim.recording import Result, Results
+from eventsim.save.growing import save_growing
 from eventsim.save.native import save_network
 from eventsim.save.npz import save_npz
 from eventsim.save.sonata import save_hdf5
@@ -82,17 +84,21 @@ def save(
 
 
 def save_result(
-    result: Result | Results, path: str | os.PathLike[str], *, overwrite: bool = False
+    result: Result | Results | Iterable[Result],
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
 ) -> Path:
     """Write what a run gave to a file that :func:`eventsim.load_result` reads back.
 
     Parameters
     ----------
-    result : Result or Results
-        One run, or a batch.
+    result : Result, Results or iterable of Result
+        One run, or a batch. Of an iterable, such as :func:`eventsim.simulate_stream` gives, each
+        result is written as it comes, so that memory does not grow with their number.
     path : str or Path
-        A name that ends in ``.npz`` gives a NumPy archive, any other an HDF5 file; that of one
-        run is valid SONATA.
+        A name that ends in ``.npz`` gives a NumPy archive, which an iterable cannot, any other an
+        HDF5 file; that of one run is valid SONATA.
     overwrite : bool
         Whether an existing file may be replaced. Default False.
 
@@ -121,6 +127,11 @@ def save_result(
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidType(f"save_result: path: expected a str or Path, got {type(path).__name__}")
-    if os.fspath(path).lower().endswith(".npz"):
+    npz = os.fspath(path).lower().endswith(".npz")
+    if isinstance(result, Iterable) and not isinstance(result, Results):
+        if npz:
+            raise checks.fail("save_result", "path", "HDF5 for results one by one", f"{path}")
+        return save_growing(result, path, overwrite=overwrite)
+    if npz:
         return save_npz(result, path, overwrite=overwrite)
     return save_hdf5(result, path, overwrite=overwrite)
