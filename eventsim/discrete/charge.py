@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim import checks
 from eventsim.convolution import Conv2d, image_shape
 from eventsim.jit import njit
 from eventsim.network import Network
@@ -66,9 +67,15 @@ def link(net: Network, projection: Projection, dtype: Any) -> Link:
     return _RowsLink(projection, source, target, dtype)
 
 
+def _constant(array: Array, dtype: Any) -> Array:
+    """A view that cannot be written, whoever owns the array: kernels are compiled for one kind."""
+    view = np.ascontiguousarray(array, dtype=dtype).view()
+    return checks.read_only(view)
+
+
 class _DenseLink:
     def __init__(self, projection: Dense, dtype: Any) -> None:
-        self._weight = np.ascontiguousarray(projection.weight, dtype=dtype)
+        self._weight = _constant(projection.weight, dtype)
 
     def add(self, active: Array, charge: Array) -> None:
         _add_dense(active, self._weight, charge)
@@ -79,8 +86,10 @@ class _RowsLink:
         self, projection: Projection, source: tuple[int, ...], target: tuple[int, ...], dtype: Any
     ) -> None:
         rows = projection.rows(source, target)
-        self._indptr, self._post = rows.indptr, rows.post
-        self._weight = np.ascontiguousarray(rows.weight, dtype=dtype)
+        self._indptr, self._post = (
+            _constant(array, array.dtype) for array in (rows.indptr, rows.post)
+        )
+        self._weight = _constant(rows.weight, dtype)
         self._add = _set_rows if isinstance(projection, MaxPool2d) else _add_rows
 
     def add(self, active: Array, charge: Array) -> None:

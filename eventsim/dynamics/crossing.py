@@ -334,12 +334,13 @@ def first_crossing(x, drive, tau, theta, inclusive, modes, first, n):
         faded *= _FADED
     f, _ = _distance(x, drive, tau, theta, modes, first, n, 0.0)
     below = f < 0.0
-    sign = np.sign(_sum(constant, amplitudes, taus, 0, 0.0))
+    every = np.int64(0)
+    sign = np.sign(_sum(constant, amplitudes, taus, every, 0.0))
     if sign == 0.0:  # the sign that it takes at once
         far = points[0] if n_points > 0 else inf
-        sign = _last_sign(constant, amplitudes, 0)
+        sign = _last_sign(constant, amplitudes, every)
         if far < inf:
-            sign = np.sign(_sum(constant, amplitudes, taus, 0, far / 2.0))
+            sign = np.sign(_sum(constant, amplitudes, taus, every, far / 2.0))
     low = 0.0
     for k in range(n_points + 1):
         high = points[k] if k < n_points else inf

@@ -77,7 +77,8 @@ def next_instant(u, modes, links, arrivals, i, t_stop):
             u.current = u.bias + u.gain * a.weight
         else:
             link = links[a.link]
-            receive(u, modes, a.weight, link.spread, link.receptor, a.kind, a.times)
+            kind, many = np.int64(a.kind), np.int64(a.times)
+            receive(u, modes, a.weight, link.spread, link.receptor, kind, many)
         i = np.int64(a.next)
     times = settle(u, modes, now, due)
     u.next_time = next_event(u, modes, now)

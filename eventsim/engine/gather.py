@@ -38,7 +38,7 @@ def first_arrival(net, row):
 @maker
 def take(net, w, rows, which, t_end, sorted_rows):
     """Sort the rows that reach a population before ``t_end``; those that end there leave."""
-    n, kept = 0, np.int64(0)
+    n, kept = np.int64(0), np.int64(0)
     sorted_rows = room(sorted_rows, np.int64(0), 2 * w.n_rows + 2)
     heap = sorted_rows[w.n_rows :]
     for i in range(w.n_rows):

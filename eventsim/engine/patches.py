@@ -232,7 +232,7 @@ def run_patches(
                     places[0] = lane // size
                     n = 1
                 elif conv:
-                    n = conv_targets(link, row, places, taps)
+                    n = conv_targets(link, np.int64(row), places, taps)
                 else:
                     n = _targets_row(indptr, post, row, places, taps)
                 for m in range(n):
