@@ -17,10 +17,10 @@ DT = 1e-3
 
 @click.command()
 def warmup() -> None:
-    """Compile all engines into the cache, which takes a minute or two.
+    """Compile everything into the cache, which takes a minute or two.
 
-    Simulations do this by themselves when they first need an engine; after this command, none
-    has to. The cache holds until eventsim, Python, NumPy or Numba is changed.
+    Commands do this by themselves when they first need something; after this one, none has
+    to. The cache holds until eventsim, Python, NumPy or Numba is changed.
 
     \b
     Example:
@@ -31,6 +31,8 @@ def warmup() -> None:
     with Work("compiling") as work:
         _run_everything(_network())
         _run_with_currents(_network(tau_syn=DT))
+        _compare(_network())
+        _measure()
     seconds = work.watch.seconds
     line(f"compiled in {seconds:.1f} s" if seconds else "everything was compiled already")
     line(f"kept in {cache_folder()}")
@@ -89,3 +91,31 @@ def _run_with_currents(net: Network) -> None:
 
     for engine in ("windowed", "queue"):
         simulate(net, {"image": ([0.0], [0])}, 4 * DT, engine=engine, record_v={"out": [0]})
+
+
+def _compare(net: Network) -> None:
+    """What a comparison does beside: matching, the ladder, clock-driven runs, close-ups."""
+    import numpy as np
+
+    from eventsim.discretization import Discretization
+    from eventsim.fidelity.closeup import closeups
+    from eventsim.fidelity.compare import validate
+    from eventsim.fidelity.task import check_task
+
+    disc = Discretization(dt=DT, steps=4)
+    images, labels = np.ones((2, 1, 4, 4), dtype=np.float32), [0, 1]
+    validate(net, disc, images, labels, spreads=[0.0], ladder=True, time_steps=[1.0])
+    closeups(check_task(net, disc, images, labels), [0])
+
+
+def _measure() -> None:
+    """Metrics of spike trains that have kernels of their own."""
+    from eventsim.fidelity import metrics
+
+    first, second = [0.0, DT, 3 * DT], [0.5 * DT, 2 * DT]
+    window = {"t_start": 0.0, "t_stop": 4 * DT}
+    metrics.victor_purpura_distance(first, second, cost_factor=1 / DT)
+    metrics.van_rossum_distance(first, second, time_constant=DT)
+    metrics.isi_distance(first, second, **window)
+    metrics.spike_distance(first, second, **window)
+    metrics.cross_correlation_histogram(first, second, bin_size=DT, max_lag=2 * DT)
