@@ -72,7 +72,7 @@ def check(
     images = read_stimulus(data)
     if not isinstance(images, Images):
         raise FileError(f"{data}: images: expected an .npz file with images, got spike trains")
-    fitting_images(network, images.pixels)
+    fitting_images(network, images.stored)
 
     from eventsim.fidelity.forecast import forecast
 

@@ -155,7 +155,7 @@ def _show_result(result: Result | Results) -> None:
 
 
 def _show_images(images: Images) -> None:
-    shape = " x ".join(map(str, images.pixels.shape[1:]))
+    shape = " x ".join(map(str, images.stored.shape[1:]))
     line(f"{len(images):,} images of {shape} pixels")
     if images.labels is not None:
         import numpy as np

@@ -13,24 +13,18 @@ from eventsim.cli.options import (
     Duration,
     Neurons,
     architecture_option,
-    duration_text,
     new_output,
     overwrite_option,
     seed_option,
     threads_option,
 )
-from eventsim.cli.terminal import Work, headline, line, table, wrote
+from eventsim.cli.terminal import Work, wrote
 
 if TYPE_CHECKING:
-    from eventsim.cli.stimuli import Images, Trains
-    from eventsim.discretization import Discretization
     from eventsim.network import Network
-    from eventsim.recording import Results
+    from eventsim.recording import Result, Results
 
 STOPPED, INTERRUPTED = 1, 130
-
-#: Different reasons for incomplete runs that are told, at most.
-REASONS = 3
 
 
 @click.command()
@@ -96,6 +90,9 @@ def simulate(
     spike trains: an .npz file with times and senders (and sample), or a .csv file with columns
     of these names. Times are seconds.
 
+    Images are turned into spikes, simulated and written to an HDF5 file a few at a time, so that
+    memory does not grow with their number.
+
     \b
     Examples:
       eventsim simulate hidden.h5 images.npz --samples 16 -o run.h5
@@ -109,14 +106,17 @@ def simulate(
             f"expected a name that ends in .h5, .hdf5 or .npz, got {out}", param_hint="'--out'"
         )
     from eventsim import checks
-    from eventsim.cli.stimuli import Images, read_stimulus
+    from eventsim.cli.stimuli import Images, Trains, each_sample, read_stimulus
+    from eventsim.cli.tally import Tally
     from eventsim.load import load
 
     network, disc = load(net, architecture, **nir)
     stimulus = read_stimulus(data)
     if spread is not None:
         network = network.with_spread(spread)
-    inputs, currents = _arguments(network, disc, stimulus, samples, seed)
+    if samples is not None and samples > len(stimulus):
+        raise checks.fail("simulate", "--samples", f"at most {len(stimulus)}", samples)
+    count = samples or len(stimulus)
     if t_stop is None:
         if disc is None or not isinstance(stimulus, Images):
             raise checks.fail("simulate", "--t-stop", "a time such as '10 ms'", "none")
@@ -126,87 +126,49 @@ def simulate(
         chosen.setdefault(name, []).extend(neurons)
 
     from eventsim.errors import IncompleteRunWarning
-    from eventsim.recording import Result, Results
     from eventsim.save import save_result
     from eventsim.session import DEFAULT_MAX_EVENTS
-    from eventsim.simulate import simulate as run
 
+    options: dict[str, Any] = {
+        "record": record, "record_v": chosen or None, "engine": engine, "threads": threads,
+        "max_events": max_events or DEFAULT_MAX_EVENTS,
+    }  # fmt: skip
+    each = each_sample(network, disc, stimulus, count, seed)
+    tally = Tally(network, count)
     with warnings.catch_warnings(), Work("simulating") as work:
         warnings.simplefilter("ignore", IncompleteRunWarning)
-        result = run(
-            network, inputs, t_stop, currents=currents, record=record, record_v=chosen or None,
-            engine=engine, threads=threads, max_events=max_events or DEFAULT_MAX_EVENTS,
-            progress=work,
-        )  # fmt: skip
-    batch = Results([result], result.wall_s) if isinstance(result, Result) else result
-    late = [item.stop_reason for item in batch if not item.complete]
-    # Said before the file is written, which may take a moment.
-    for reason in list(dict.fromkeys(late))[:REASONS]:
-        line(f"incomplete: {reason}", stderr=True)
-    save_result(result, path, overwrite=overwrite)
-    if not late:
-        _summary(network, batch, t_stop, None if work.watch.seconds else batch.wall_s)
+        if count == 1 or path.suffix.lower() == ".npz":
+            alone = isinstance(stimulus, Trains) and not stimulus.batch
+            result = _at_once(network, list(each), t_stop, alone, work, options)
+            tally.add_all(result)
+            # Said before the file is written, which may take a moment.
+            tally.complain()
+            save_result(result, path, overwrite=overwrite)
+        else:
+            from eventsim.stream import simulate_stream
+
+            results = simulate_stream(network, each, t_stop, **options)
+            save_result(tally.passing(results, work), path, overwrite=overwrite)
+            tally.complain()
+        seconds = None if work.watch.seconds else work.seconds
+    if tally.complete:
+        tally.show(t_stop, seconds)
         if isinstance(stimulus, Images) and stimulus.labels is not None:
-            _accuracy(network, batch, stimulus.labels)
-    wrote([path], f"{_plural(len(batch), 'sample')}{f', {len(late)} incomplete' if late else ''}")
-    if late:
-        interrupted = any(reason.startswith("interrupted") for reason in late)
-        sys.exit(INTERRUPTED if interrupted else STOPPED)
+            tally.show_accuracy(stimulus.labels)
+    wrote([path], tally.words())
+    if not tally.complete:
+        sys.exit(INTERRUPTED if tally.interrupted else STOPPED)
 
 
-def _arguments(
-    net: Network,
-    disc: Discretization | None,
-    stimulus: Images | Trains,
-    samples: int | None,
-    seed: int,
-) -> tuple[dict[str, Any], Any]:
-    """Arguments ``inputs`` and ``currents`` of the run."""
-    from eventsim import checks
-    from eventsim.cli.stimuli import Trains, entry, stimulate
-    from eventsim.errors import FileError
+def _at_once(
+    net: Network, each: list[Any], t_stop: float, alone: bool, work: Work, options: dict[str, Any]
+) -> Result | Results:
+    """One run, or a batch that is held in memory."""
+    from eventsim.simulate import simulate
 
-    if samples is not None and samples > len(stimulus):
-        raise checks.fail("simulate", "--samples", f"at most {len(stimulus)}", samples)
-    if isinstance(stimulus, Trains):
-        trains = stimulus.trains[:samples]
-        return {entry(net): trains if stimulus.batch else trains[0]}, None
-    if disc is None:
-        raise FileError(
-            "network: discretization: expected one that says how images become spikes, got none"
-        )
-    return stimulate(net, disc, stimulus.pixels[:samples], seed)
-
-
-def _summary(net: Network, batch: Results, t_stop: float, seconds: float | None) -> None:
-    line(repr(net))
-    headline(f"Spikes of {_plural(len(batch), 'sample')} in {duration_text(t_stop)}")
-    rows = []
-    for name in net.order:
-        total = sum(int(item.counts[name].sum()) for item in batch)
-        rows.append((
-            name, f"{net[name].n:,}", f"{total:,}",
-            f"{total / len(batch):,.1f}", f"{total / len(batch) / net[name].n:.3f}",
-        ))  # fmt: skip
-    columns = ("layer", "neurons", "spikes", "per sample", "per sample and neuron")
-    table(columns, rows, numbers=(1, 2, 3, 4))
-    # A run that compiled says nothing about speed.
-    speed = f", {batch.n_events / seconds:,.0f} per second" if seconds else ""
-    engines = " and ".join(sorted({item.engine for item in batch if item.engine})) or "no"
-    line(f"{batch.n_events:,} synaptic events{speed}; {engines} engine")
-
-
-def _accuracy(net: Network, batch: Results, labels: Any) -> None:
-    from eventsim import decode
-    from eventsim.fidelity import metrics
-    from eventsim.fidelity.words import share_text
-
-    if len(net.outputs) != 1:
-        return
-    classes = decode.classes(batch.counts[net.outputs[0]])
-    right = share_text(metrics.accuracy(labels[: len(batch)], classes))
-    line(f"right answers, %: {right} (class of most output spikes; 95 % interval)")
-
-
-def _plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    if alone:
+        (inputs, currents), *_ = each
+        return simulate(net, inputs, t_stop, currents=currents, progress=work, **options)
+    inputs = {name: [sample[0][name] for sample in each] for name in each[0][0]}
+    currents = [sample[1] for sample in each] if each[0][1] is not None else None
+    return simulate(net, inputs, t_stop, currents=currents, progress=work, **options)

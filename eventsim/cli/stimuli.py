@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Images",
     "Trains",
+    "each_sample",
     "entry",
     "fitting_images",
     "open_archive",
@@ -36,6 +37,9 @@ __all__ = [
 
 Array = NDArray[Any]
 
+#: Images that become spikes together.
+TOGETHER = 32
+
 _WHAT = (
     "an .npz file with images (and labels) or with times and senders (and sample), "
     "or a .csv file with columns times, senders (and sample)"
@@ -44,13 +48,23 @@ _WHAT = (
 
 @dataclass(frozen=True)
 class Images:
-    """Images [sample, ...] with pixels from 0 to 1, and their classes if known."""
+    """Images [sample, ...] as they are stored, and their classes if known."""
 
-    pixels: Array
+    stored: Array
     labels: Array | None
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.stored)
+
+    @property
+    def pixels(self) -> Array:
+        """All pixels, from 0 to 1."""
+        return self.part(0, len(self))
+
+    def part(self, first: int, last: int) -> Array:
+        """Pixels of the images from first to last (the last one left out), from 0 to 1."""
+        stored = self.stored[first:last]
+        return stored / np.float32(255) if stored.dtype == np.uint8 else stored
 
 
 @dataclass(frozen=True)
@@ -115,8 +129,6 @@ def _images(path: str | os.PathLike[str], arrays: dict[str, Array]) -> Images:
             f"{path}: images: expected numbers of shape [sample, ...], "
             f"got {pixels.dtype} of shape {pixels.shape}"
         )
-    if pixels.dtype == np.uint8:
-        pixels = pixels / np.float32(255)
     labels = arrays.get("labels")
     if labels is not None and (labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu"):
         raise FileError(
@@ -225,9 +237,9 @@ def fitting_images(net: Network, pixels: Array) -> None:
 
 
 def stimulate(
-    net: Network, disc: Discretization, pixels: Array, seed: int
+    net: Network, disc: Discretization, pixels: Array, seed: int, first: int = 0
 ) -> tuple[dict[str, list[SpikeTrain]], Any]:
-    """Arguments ``inputs`` and ``currents`` of simulate for images, one sample each."""
+    """Arguments ``inputs`` and ``currents`` of simulate for images, numbered from ``first`` on."""
     fitting_images(net, pixels)
     target = net[entry(net)]
     if disc.encoder == "constant":
@@ -237,5 +249,29 @@ def stimulate(
                 "got the analog images of the encoder 'constant'"
             )
         return {}, to_currents(pixels, disc, target)
-    x = encode(pixels, disc, seed=seed)
-    return {target.name: to_spike_trains(x, disc.dt, seed=seed)}, None
+    ids = np.arange(first, first + len(pixels))
+    x = encode(pixels, disc, seed=seed, sample_ids=ids)
+    return {target.name: to_spike_trains(x, disc.dt, seed=seed, sample_ids=ids)}, None
+
+
+def each_sample(
+    net: Network, disc: Discretization | None, stimulus: Images | Trains, count: int, seed: int
+) -> Iterator[tuple[dict[str, SpikeTrain], Any]]:
+    """Inputs and currents of the first samples, made when they are asked for."""
+    if isinstance(stimulus, Trains):
+        name = entry(net)
+        for train in stimulus.trains[:count]:
+            yield {name: train}, None
+        return
+    if disc is None:
+        raise FileError(
+            "network: discretization: expected one that says how images become spikes, got none"
+        )
+    for first in range(0, count, TOGETHER):
+        pixels = stimulus.part(first, min(first + TOGETHER, count))
+        inputs, currents = stimulate(net, disc, pixels, seed, first)
+        for k in range(len(pixels)):
+            yield (
+                {name: trains[k] for name, trains in inputs.items()},
+                None if currents is None else currents[k],
+            )
