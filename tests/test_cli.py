@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -17,11 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 import eventsim
-from eventsim import Dense, Discretization, Input, Network, Population, load_result, save
-from eventsim.cli import main
+from eventsim import Dense, Discretization, Input, Network, Population, load_result, save, simulate
+from eventsim.cli import drawing, main
 from eventsim.cli.options import Duration, Neurons, duration_text
 from eventsim.cli.stimuli import read_stimulus
 from eventsim.cli.terminal import Work
+from eventsim.encode import encode, to_spike_trains
 from eventsim.errors import EventsimError, FileError
 from eventsim.jit import CompileWatch
 
@@ -515,7 +517,84 @@ def test_validate_needs_labels(folder, tmp_path):
     refused(run("validate", folder / "net.h5", "--data", tmp_path / "images.npz"), "labels")
 
 
+def test_many_images_go_through_a_few_at_a_time(folder, tmp_path, rng):
+    """An HDF5 file grows by blocks; an npz file is written at once. Both hold the same bits."""
+    images, labels = rng.integers(0, 256, (70, 2, 2)).astype(np.uint8), rng.integers(0, 2, 70)
+    np.savez(tmp_path / "bytes.npz", images=images, labels=labels)
+    np.savez(tmp_path / "floats.npz", images=images / np.float32(255), labels=labels)
+    told, found = [], []
+    for data, out in (("bytes", "a.h5"), ("floats", "b.h5"), ("bytes", "c.npz")):
+        done = run("simulate", folder / "net.h5", tmp_path / f"{data}.npz", "-o", tmp_path / out)
+        assert done.exit_code == 0, done.output
+        told.append(re.sub(r", [\d,]+ per second", "", done.stdout).replace(out, ""))
+        found.append(load_result(tmp_path / out))
+    assert told[0] == told[1] == told[2]
+    net, disc = eventsim.load(folder / "net.h5")
+    x = encode(images / np.float32(255), disc)
+    batch = eventsim.simulate(net, {"image": to_spike_trains(x, disc.dt)}, disc.duration)
+    for kept in found:
+        for one, two in zip(batch, kept, strict=True):
+            for name, train in one.spikes.items():
+                assert np.array_equal(train.times, two.spikes[name].times)
+                assert np.array_equal(train.senders, two.spikes[name].senders)
+
+
+def test_analog_images_go_through_a_few_at_a_time(tmp_path, rng):
+    net = Network([Population("out", 4, tau_mem=4e-3, t_ref=1e-3)], [])
+    save(tmp_path / "net.h5", net, Discretization(dt=1e-3, steps=4, encoder="constant"))
+    images = rng.integers(0, 256, (40, 2, 2)).astype(np.uint8)
+    np.savez(tmp_path / "images.npz", images=images)
+    found = []
+    for out in ("a.h5", "b.npz"):
+        done = run("simulate", tmp_path / "net.h5", tmp_path / "images.npz", "-o", tmp_path / out)
+        assert done.exit_code == 0, done.output
+        found.append(load_result(tmp_path / out))
+    for one, two in zip(*found, strict=True):
+        assert np.array_equal(one.spikes["out"].times, two.spikes["out"].times)
+
+
 # demo and warmup
+
+
+def test_pictures_are_the_same_whoever_draws_them(tmp_path, monkeypatch):
+    net = Network([Population("out", 2, tau_mem=1e-2, i_bias=[2.0, 3.0])])
+    result = simulate(net, {}, 0.02, record_v={"out": [0, 1]})
+    drawn, here = [], []
+    for way in ("second process", "one core", "no such program", "a program that fails"):
+        pictures = [
+            {"what": "raster", "out": str(tmp_path / f"{way}.png"), "options": {"dt": 1e-3}},
+            {"what": "membrane", "out": str(tmp_path / f"{way} 2.png"),
+             "options": {"population": "out", "neurons": [1, 0]}},
+        ]  # fmt: skip
+        with monkeypatch.context() as patch:
+            here.clear()
+            patch.setattr(drawing, "draw_pictures", lambda *given: here.append(given))
+            if way == "one core":
+                patch.setattr(os, "cpu_count", lambda: 1)
+            if way == "no such program":
+                patch.setattr(sys, "executable", str(tmp_path / "absent"))
+            if way == "a program that fails":
+                patch.setattr(sys, "executable", "/bin/false")
+            with drawing.Artist(overwrite=False) as artist:
+                artist.draw(result, pictures)
+                artist.finish()
+        if way == "second process":
+            assert here == []
+        else:
+            (given,) = here
+            drawing.draw_pictures(*given)
+        drawn.append([Path(picture["out"]).read_bytes() for picture in pictures])
+    assert drawn[0] == drawn[1] == drawn[2] == drawn[3]
+
+
+def test_errors_of_drawing_are_told(tmp_path):
+    net = Network([Population("out", 1, tau_mem=1e-2, i_bias=2.0)])
+    result = simulate(net, {}, 0.02)
+    picture = {"what": "raster", "out": str(tmp_path / "no folder" / "a.png"), "options": {}}
+    with drawing.Artist(overwrite=False) as artist:
+        artist.draw(result, [picture])
+        with pytest.raises(FileError, match="no folder"):
+            artist.finish()
 
 
 def test_demo(tmp_path):

@@ -39,6 +39,35 @@ def test_import_loads_nothing_heavy():
     assert run(f"import eventsim, sys; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
+def loaded(code: str, *packages: str) -> list[str]:
+    """Which of the packages, or parts of them, a program loads."""
+    return eval(run(f"{code}\nimport sys\nprint([m for m in {packages} if m in sys.modules])"))
+
+
+def test_each_task_loads_what_it_needs():
+    others = ("scipy.stats", "pandas", "torch", "dask", "distributed", "gymnasium", "nir")
+    assert (
+        loaded("import eventsim as es\nes.Network, es.load, es.save", "numba", "matplotlib") == []
+    )
+    assert loaded("import eventsim as es\nes.simulate", "matplotlib", "rich", *others) == []
+    assert loaded("import eventsim as es\nes.validate", "matplotlib", "jinja2", *others) == []
+    assert loaded("import eventsim.report", "matplotlib", *others) == []
+    assert loaded("import eventsim.cli", "numpy", "numba", "matplotlib", "h5py", *others) == []
+
+
+def test_a_result_is_read_and_drawn_without_the_compiler(tmp_path):
+    net = eventsim.Network([eventsim.Population("out", 1, tau_mem=1e-2, i_bias=2.0)])
+    result = eventsim.simulate(net, {}, 0.02, record_v={"out": [0]})
+    result.save(tmp_path / "run.h5")
+    code = (
+        "import eventsim as es\n"
+        f"result = es.load_result({str(tmp_path / 'run.h5')!r})\n"
+        "assert len(result.v['out'].at([0.001, 0.01])) == 2\n"
+        "es.plot.membrane(result, 'out', [0])"
+    )
+    assert loaded(code, "numba") == []
+
+
 @pytest.mark.parametrize("name", ["simulate", "load", "save"])
 def test_a_submodule_does_not_hide_the_function_of_its_name(name):
     code = f"import eventsim.{name}, eventsim; print(type(eventsim.{name}).__name__)"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import io
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -234,3 +236,16 @@ def test_pictures_are_png_and_the_same_each_time():
     assert content.startswith(b"\x89PNG")
     assert b"atplotlib" not in content
     assert charts.picture(pixels) == address
+    shown = matplotlib.image.imread(io.BytesIO(content), format="png")
+    times = charts.SHARP // 4
+    assert shown.shape == (3 * times, 4 * times)
+    assert np.abs(shown[::times, ::times] - pixels).max() <= 1 / 255
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 31), (33, 2), (200, 170)])
+def test_grey_levels_of_bytes_are_kept(shape, rng):
+    levels = rng.integers(0, 256, shape).astype(np.uint8)
+    content = base64.b64decode(charts.picture(levels / np.float32(255)).partition(",")[2])
+    shown = matplotlib.image.imread(io.BytesIO(content), format="png")
+    times = shown.shape[0] // shape[0]
+    assert np.array_equal(np.rint(255 * shown[::times, ::times]), levels)
