@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -290,3 +291,22 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     assert float(done.stdout) < 8.0
     spikes = sum(len(t) for r in load_result(tmp_path / "run.h5") for t in r.spikes.values())
     assert 16 * spikes * 0.9 > 24 * 2**20
+
+
+@pytest.mark.parametrize("delay", [0.0, 3e-3])
+def test_a_long_session_that_counts_holds_only_what_is_under_way(delay):
+    """Recurrent and driven without end: it holds as much late as early, but for numba's crumbs."""
+    net = network(delay=delay, i_bias=2.0)
+    links = [*net.projections, es.Dense("out", "mid", np.full((3, 33), -0.2), delay=2e-3)]
+    session = es.Network(net.populations, links).session(record="counts")
+    rng, held, spikes = np.random.default_rng(0), [], []
+    tracemalloc.start()
+    for k in range(60):
+        times = np.sort(rng.uniform(0.1 * k, 0.1 * (k + 1), 500))
+        session.inject("in", times, np.arange(500) % 12)
+        assert session.run_until(0.1 * (k + 1))
+        held.append(tracemalloc.get_traced_memory()[0])
+        spikes.append(sum(int(counts.sum()) for counts in session.counts.values()))
+    tracemalloc.stop()
+    assert 16 * (spikes[59] - spikes[29]) > 2**20  # times and units, if they were kept
+    assert max(held[30:]) < max(held[:30]) + 2**16
