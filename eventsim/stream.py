@@ -10,8 +10,8 @@ from eventsim.errors import EventsimError, IncompleteRunWarning, InvalidType
 from eventsim.inputs import check_currents, check_train
 from eventsim.network import Network
 from eventsim.recording import Result
+from eventsim.runs import Runs, Sample, Work, cores, prepare
 from eventsim.session import DEFAULT_MAX_EVENTS
-from eventsim.simulate import Runs, Sample, Work, cores, prepare
 from eventsim.workers import run_stream
 
 __all__ = ["simulate_stream"]

@@ -32,7 +32,7 @@ LAYERS = (
     ("inputs", "provenance"),
     ("dynamics", "trace"),
     ("engine",),
-    ("simulate", "stream", "session", "discrete"),
+    ("runs", "simulate", "stream", "session", "discrete"),
     ("encode", "decode", "load", "save"),
     ("fidelity",),
     ("gym",),

@@ -90,6 +90,18 @@ def test_other_engines_and_currents(engine):
         assert_same(one, two)
 
 
+def test_what_is_drawn_inside_belongs_to_the_number_of_the_sample():
+    net = es.Network(
+        [es.Poisson("noise", 5, rate=400.0), es.Population("out", 4, tau_mem=4e-3)],
+        [es.Dense("noise", "out", np.full((5, 4), 0.7))],
+    )
+    batch = es.simulate(net, {}, 0.05, currents=[{}] * 40, seed=3)
+    found = list(simulate_stream(net, [{}] * 40, 0.05, seed=3, threads=2))
+    for one, two in zip(batch, found, strict=True):
+        assert_same(one, two)
+    assert not np.array_equal(found[0].counts["noise"], found[1].counts["noise"])
+
+
 def test_nothing_gives_nothing():
     assert list(simulate_stream(network(), [], T_STOP)) == []
 
