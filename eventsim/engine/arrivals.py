@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.dynamics.lif import coefficients
 from eventsim.engine.batch import Batch, merge
 from eventsim.engine.lanes import DELTA, END, OP, PULSE, STEP_OP
 from eventsim.jit import njit
@@ -18,13 +17,11 @@ __all__ = [
     "ARRIVAL",
     "CLEAR",
     "FRESH",
-    "INSTANT",
     "KIND",
     "STOP",
     "Sources",
     "arrivals",
     "delta_arrivals",
-    "instants",
     "operations",
 ]
 
@@ -40,16 +37,6 @@ ARRIVAL = np.dtype(
         ("gain", np.float64),
         ("row", np.int32),
         ("kind", np.int32),
-    ]
-)
-
-#: An instant of a layer: its time, first operation, and the step from the instant before.
-INSTANT = np.dtype(
-    [
-        ("time", np.float64),
-        ("first", np.int64),
-        ("decay", np.float64),
-        ("gain", np.float64),
     ]
 )
 
@@ -194,37 +181,3 @@ def delta_arrivals(
     )
     _move(table, apart, tau, False)
     return table, begin
-
-
-@njit
-def instants(ops, pointer, tau, t_start, t_stop, at_start):
-    """Group the operations of each sample by time; one more entry closes each sample.
-
-    ``at_start`` adds an instant at ``t_start`` where none is, to test the initial potentials.
-    """
-    n_samples = pointer.size - 1
-    table = np.zeros(ops.size + 2 * n_samples, INSTANT)
-    bounds = np.zeros(n_samples + 1, np.int64)
-    n = 0
-    for s in range(n_samples):
-        last = t_start
-        i = pointer[s]
-        if at_start and not (i < pointer[s + 1] and ops[i].time == t_start):
-            table[n].time, table[n].first = t_start, i
-            table[n].decay = 1.0
-            n += 1
-        while i < pointer[s + 1] and ops[i].time < t_stop:
-            table[n].time, table[n].first = ops[i].time, i
-            decay, table[n].gain = coefficients(ops[i].time - last, tau)
-            # A factor of zero would turn the minus infinity of refractory lanes into NaN.
-            table[n].decay = max(decay, 1e-300)
-            last = ops[i].time
-            while i < pointer[s + 1] and ops[i].time == last:
-                i += 1
-            n += 1
-        table[n].time, table[n].first = t_stop, i
-        decay, table[n].gain = coefficients(t_stop - last, tau)
-        table[n].decay = max(decay, 1e-300)
-        n += 1
-        bounds[s + 1] = n
-    return table[:n], bounds

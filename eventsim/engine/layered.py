@@ -3,7 +3,7 @@
 Each layer consumes the sorted spikes of the layers before it, for several samples at a time, and
 gives its own. Within a layer neurons do not see each other, so nothing else has to be kept in
 order. All-to-all layers run in :mod:`eventsim.engine.dense`, others in
-:mod:`eventsim.engine.patches`, max pooling in :mod:`eventsim.engine.pool`.
+:mod:`eventsim.engine.conv_layer`, max pooling in :mod:`eventsim.engine.pool`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.convolution import Conv2d
-from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, instants, operations
+from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, operations
 from eventsim.engine.batch import Batch, in_order
-from eventsim.engine.compiled import LINK, compile_network
+from eventsim.engine.compiled import compile_network
+from eventsim.engine.conv_layer import PatchLayer, patch_layer
 from eventsim.engine.dense import run_dense
 from eventsim.engine.lanes import FULL, SPIKE
-from eventsim.engine.patches import Lanes, run_patches
 from eventsim.engine.pool import pool_spikes
 from eventsim.engine.rows import current_rows
 from eventsim.engine.state import STEP
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Population, Relay
-from eventsim.projections import Dense, Projection, Rows
+from eventsim.projections import Dense
 from eventsim.recording import SpikeTrain
 from eventsim.vectors import BLOCK, on_cache_lines
 
@@ -41,9 +40,7 @@ SAMPLES_PER_CALL = 32
 #: A layer with more spikes than this, in one call, is left to the queue engine and its budget.
 MAX_SPIKES = 20_000_000
 
-_NO_ROWS = Rows(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
 _NO_STEPS = np.zeros(0, dtype=STEP)
-_NO_CONVOLUTION = np.ones(1, dtype=LINK)[0]
 
 
 def why_not(net: Network) -> str | None:
@@ -74,17 +71,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A population and the projections into it, as kernels take them."""
+    """A population and the all-to-all projections into it, as the kernel takes them."""
 
     name: str
     sources: Sources
     units: NDArray[Any]
     spread: NDArray[np.float64]  # of each row
     weights: NDArray[np.float64]
-    blocked_theta: NDArray[np.float64] | None = None  # of all-to-all layers, filled to blocks
-    lanes: Lanes | None = None  # None: all-to-all
-    link: Any = None  # of a convolution
-    rows: Rows = _NO_ROWS
+    blocked_theta: NDArray[np.float64]  # filled to blocks
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -104,81 +98,43 @@ def _scaled(weight: NDArray[Any], spread: float) -> NDArray[np.float64]:
     return wide / spread if spread > 0.0 else wide
 
 
-def _rows_layer(net: Network, name: str, links: list[Projection], shared: dict[str, Any]) -> _Layer:
-    parts = [link.rows(net[link.source].shape, net[link.target].shape) for link in links]
-    starts = np.cumsum([0, *(p.indptr[-1] for p in parts)])
-    rows = Rows(
-        np.concatenate(
-            [p.indptr[:-1] + at for p, at in zip(parts, starts, strict=False)] + [starts[-1:]]
-        ),
-        np.concatenate([p.post for p in parts]),
-        np.concatenate(
-            [
-                _scaled(p.weight, link.spread)  # type: ignore[attr-defined]
-                for p, link in zip(parts, links, strict=True)
-            ]
-        ),
-        np.zeros(1),
-    )
-    lanes = _lanes(shared["units"], np.arange(net[name].n), 1)
-    return _Layer(**shared, weights=rows.weight, lanes=lanes, link=_NO_CONVOLUTION, rows=rows)
-
-
-def _lanes(units: NDArray[Any], layout: NDArray[np.int64], size: int) -> Lanes:
-    return Lanes(
-        theta=units["theta"][layout].copy(),
-        layout=layout,
-        lane_of=np.argsort(layout),
-        size=size,
-        tau=float(units["tau"][0]),
-    )
-
-
-def _layer(net: Network, name: str) -> _Layer:
+def _layer(net: Network, name: str) -> _Layer | PatchLayer:
+    links = [link for link in net.projections if link.target == name]
+    if not all(isinstance(link, Dense) for link in links):
+        return patch_layer(net, name, links)
     arrays = compile_network(net)
     index = [p.name for p in net.populations].index(name)
     row = arrays.populations[index]
     units = arrays.units[row["offset"] : row["stop"]].copy()
-    links = [link for link in net.projections if link.target == name]
     sizes = [net[link.source].n for link in links]
     spreads = [link.spread for link in links]  # type: ignore[attr-defined]
     starts = np.cumsum([0, *sizes])
-    shared: dict[str, Any] = {
-        "name": name,
-        "sources": tuple(
+    n_blocks = -(-units.size // BLOCK)
+    theta = np.full(n_blocks * BLOCK, np.inf)
+    theta[: units.size] = units["theta"]
+    blocked = on_cache_lines(n_blocks, int(starts[-1]), BLOCK)
+    for link, at, n in zip(links, starts, sizes, strict=False):
+        weight = _scaled(link.weight, link.spread)  # type: ignore[attr-defined]
+        for k in range(n_blocks):
+            part = weight[:, k * BLOCK : (k + 1) * BLOCK]
+            blocked[k, at : at + n, : part.shape[1]] = part
+    return _Layer(
+        name=name,
+        sources=tuple(
             (link.source, int(at), float(w))
             for link, at, w in zip(links, starts, spreads, strict=False)
         ),
-        "units": units,
-        "spread": np.repeat(np.array(spreads, dtype=np.float64), sizes),
-    }
-    if all(isinstance(link, Dense) for link in links):
-        n_blocks = -(-units.size // BLOCK)
-        theta = np.full(n_blocks * BLOCK, np.inf)
-        theta[: units.size] = units["theta"]
-        blocked = on_cache_lines(n_blocks, int(starts[-1]), BLOCK)
-        for link, at, n in zip(links, starts, sizes, strict=False):
-            weight = _scaled(link.weight, link.spread)  # type: ignore[attr-defined]
-            for k in range(n_blocks):
-                part = weight[:, k * BLOCK : (k + 1) * BLOCK]
-                blocked[k, at : at + n, : part.shape[1]] = part
-        return _Layer(**shared, weights=blocked.reshape(-1), blocked_theta=theta)
-    if len(links) == 1 and isinstance(links[0], Conv2d):
-        which = [i for i, link in enumerate(net.projections) if link is links[0]][0]
-        channels, height, width = links[0].output_shape(net[links[0].source].shape)
-        layout = np.arange(units.size).reshape(channels, height * width).T.reshape(-1).copy()
-        kernel = links[0].weight.transpose(2, 3, 1, 0)
-        return _Layer(
-            **{**shared, "units": units[layout]},
-            weights=np.ascontiguousarray(_scaled(kernel, links[0].spread)).reshape(-1),
-            lanes=_lanes(units, layout, channels // links[0].groups),
-            link=arrays.links[which],
-        )
-    return _rows_layer(net, name, links, shared)
+        units=units,
+        spread=np.repeat(np.array(spreads, dtype=np.float64), sizes),
+        weights=blocked.reshape(-1),
+        blocked_theta=theta,
+    )
 
 
 @lru_cache(maxsize=8)
-def _plan(net: Network) -> tuple[dict[str, _Layer], dict[str, tuple[MaxPool2d, Any, float]]]:
+def _plan(
+    net: Network,
+) -> tuple[dict[str, _Layer | PatchLayer], dict[str, tuple[MaxPool2d, Any, float]]]:
     """Layers and pools of a network; kept for the last few networks, which are immutable."""
     arrays = compile_network(net)
     layers, pools = {}, {}
@@ -247,44 +203,14 @@ def _dense_spikes(
     return Batch(times, senders, at[bounds])
 
 
-def _patch_spikes(
-    layer: _Layer,
-    spikes: dict[str, Batch],
-    steps: NDArray[Any],
-    step_at: NDArray[np.int64],
-    interval: tuple[float, float],
-    limit: int,
-) -> Batch | None:
-    """Spikes of another layer for all samples; None when there are too many."""
-    ops, pointer = operations(layer.sources, spikes, steps, step_at)
-    at_start = bool((layer.units["x"] >= layer.theta).any())
-    tau = float(layer.units["tau"][0])
-    table, bounds = instants(ops, pointer, tau, *interval, at_start)
-    out = _found(
-        lambda out: run_patches(
-            layer.units,
-            layer.lanes,
-            layer.link,
-            layer.rows.indptr,
-            layer.rows.post,
-            layer.weights,
-            table,
-            bounds,
-            ops,
-            steps,
-            step_at,
-            not layer.quiet or steps.size > 0,
-            at_start,
-            interval[0],
-            out,
-        ),
-        4 * ops.size + 64 * layer.units.size,
-        limit,
+def _pooled(link: MaxPool2d, rows: Any, n: int, window: float, batch: Batch) -> Batch:
+    """Spikes that pass a max pooling, for all samples."""
+    rule = MaxPool2d.RULES.index(link.rule)
+    return Batch(
+        *pool_spikes(
+            batch.times, batch.senders, batch.bounds, rows.indptr, rows.post, n, rule, window
+        )
     )
-    if out is None:
-        return None
-    times, senders, at = in_order(out, len(bounds) - 1, False)
-    return Batch(times, senders, at[:-1])
 
 
 @lru_cache(maxsize=8)
@@ -316,26 +242,14 @@ def run(
             spikes[name] = Batch.of([s.get(name, silent).between(t_start, t_stop) for s in trains])
         elif name in pools:
             link, rows, window = pools[name]
-            spikes[name] = Batch.of(
-                [
-                    SpikeTrain.trusted(
-                        *pool_spikes(
-                            train.times,
-                            train.senders,
-                            rows.indptr,
-                            rows.post,
-                            net[name].n,
-                            MaxPool2d.RULES.index(link.rule),
-                            window,
-                        )
-                    )
-                    for train in (spikes[link.source][s] for s in range(n))
-                ]
-            )
+            spikes[name] = _pooled(link, rows, net[name].n, window, spikes[link.source])
         else:
             steps = _steps(net, name, currents)
-            made = _dense_spikes if layers[name].lanes is None else _patch_spikes
-            found = made(layers[name], spikes, *steps, (t_start, t_stop), max_events)
+            layer, interval = layers[name], (t_start, t_stop)
+            if isinstance(layer, PatchLayer):
+                found = layer.spikes(spikes, *steps, interval, min(max_events, MAX_SPIKES))
+            else:
+                found = _dense_spikes(layer, spikes, *steps, interval, max_events)
             if found is None:
                 return [None] * n
             spikes[name] = found

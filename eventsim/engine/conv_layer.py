@@ -1,0 +1,148 @@
+"""A layer that a spike reaches in part, as the layered engine builds and runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.convolution import Conv2d
+from eventsim.engine.arrivals import Sources, operations
+from eventsim.engine.batch import Batch, in_order
+from eventsim.engine.compiled import compile_network
+from eventsim.engine.lanes import FULL, SPIKE
+from eventsim.engine.patch_deltas import run_deltas
+from eventsim.engine.patch_driven import run_driven
+from eventsim.engine.patches import BIAS, SPARE, START, THETA, Lanes
+from eventsim.engine.runs import Reach, conv_layout, conv_reach, rows_reach
+from eventsim.network import Network
+from eventsim.projections import Projection, Rows
+
+__all__ = ["PatchLayer", "patch_layer"]
+
+#: How much the threshold of a strict neuron is raised where only sums of deltas are tested: the
+#: smallest amount that a scaled potential tells from the threshold.
+STRICT = 1.0 + 2.0**-50
+
+
+@dataclass(frozen=True)
+class PatchLayer:
+    """A population and the projections into it, as kernels take them."""
+
+    sources: Sources
+    lanes: Lanes
+    reach: Reach
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happens before or between arrivals, and neurons are reset to a value."""
+        pulses = any(spread > 0.0 for _, _, spread in self.sources)
+        values = self.lanes.values
+        above = (values[THETA] > np.maximum(values[START], 0.0)).all()
+        return bool(self.lanes.plain and not pulses and not values[BIAS].any() and above)
+
+    def spikes(
+        self,
+        spikes: dict[str, Batch],
+        steps: NDArray[Any],
+        step_at: NDArray[np.int64],
+        interval: tuple[float, float],
+        limit: int,
+    ) -> Batch | None:
+        """Spikes of the layer for all samples; None when there are more than ``limit``."""
+        ops, bounds = operations(self.sources, spikes, steps, step_at)
+        lanes, values = self.lanes, self.lanes.values
+        at_start = bool((values[START] >= values[THETA]).any())
+        quiet = self.quiet and not steps.size
+        if quiet and not lanes.record[0]["inclusive"]:
+            values = values.copy()
+            values[THETA] *= STRICT
+            lanes = lanes._replace(values=values)
+        at = np.zeros(bounds.size, np.int64)
+        room = 4 * ops.size + 64 * lanes.unit_of.size
+        while True:
+            out = np.empty(min(room, limit), dtype=SPIKE)
+            if quiet:
+                found = run_deltas(self.reach, lanes, ops, bounds, *interval, out, at)
+            else:
+                lane_of = np.argsort(lanes.unit_of)
+                found = run_driven(
+                    self.reach,
+                    lanes,
+                    lane_of,
+                    ops,
+                    bounds,
+                    steps,
+                    step_at,
+                    at_start,
+                    *interval,
+                    out,
+                    at,
+                )
+            if found >= 0:
+                break
+            if found != FULL or room >= limit:
+                return None
+            room *= 4
+        out = out[:found]
+        if quiet:
+            return Batch(out["time"].copy(), out["unit"].astype(np.int64), at)
+        times, units, first = in_order(out, bounds.size - 1, False)
+        return Batch(times, units, first[:-1])
+
+
+def _lanes(units: NDArray[Any], layout: NDArray[np.int64]) -> Lanes:
+    mine = units[layout]
+    values = np.zeros((6, layout.size + SPARE))
+    values[:, : layout.size] = [mine[k] for k in ("theta", "reset", "t_ref", "x", "bias", "gain")]
+    values[THETA, layout.size :] = np.inf
+    return Lanes(
+        values=values,
+        unit_of=layout.astype(np.int32),
+        record=units[:1].copy(),
+        tau=float(units["tau"][0]),
+        uniform=bool((units["theta"] == units["theta"][0]).all()),
+        plain=not units["subtract"].any(),
+    )
+
+
+def _scaled(weight: NDArray[Any], spread: float) -> NDArray[np.float64]:
+    """Deltas in volts, pulses in volts per second."""
+    wide = np.asarray(weight, dtype=np.float64)
+    return wide / spread if spread > 0.0 else wide
+
+
+def patch_layer(net: Network, name: str, links: list[Projection]) -> PatchLayer:
+    """The layer of a population and all projections into it."""
+    arrays = compile_network(net)
+    row = arrays.populations[[p.name for p in net.populations].index(name)]
+    units = arrays.units[row["offset"] : row["stop"]]
+    sizes = [net[link.source].n for link in links]
+    spreads = [float(link.spread) for link in links]  # type: ignore[attr-defined]
+    starts = np.cumsum([0, *sizes])[:-1]
+    sources = tuple(
+        (link.source, int(at), spread)
+        for link, at, spread in zip(links, starts, spreads, strict=True)
+    )
+    if len(links) == 1 and isinstance(links[0], Conv2d):
+        which = [i for i, link in enumerate(net.projections) if link is links[0]][0]
+        geometry = arrays.links[which]
+        weight = _scaled(links[0].weight, spreads[0])
+        return PatchLayer(
+            sources, _lanes(units, conv_layout(geometry)), conv_reach(geometry, weight)
+        )
+    parts = [link.rows(net[link.source].shape, net[link.target].shape) for link in links]
+    ends = np.cumsum([0, *(part.indptr[-1] for part in parts)])
+    rows = Rows(
+        np.concatenate(
+            [part.indptr[:-1] + at for part, at in zip(parts, ends, strict=False)] + [ends[-1:]]
+        ),
+        np.concatenate([part.post for part in parts]),
+        np.concatenate(
+            [_scaled(part.weight, spread) for part, spread in zip(parts, spreads, strict=True)]
+        ),
+        np.zeros(1),
+    )
+    return PatchLayer(sources, _lanes(units, np.arange(units.size)), rows_reach(rows))
