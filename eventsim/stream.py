@@ -65,7 +65,7 @@ def simulate_stream(
     Examples
     --------
     >>> from eventsim import Dense, Input, Network, Population
-    >>> net = Network([Input("in", 1), Population("out", 1, tau_mem=10e-3)],
+    >>> net = Network([Input("in", 1), Population("out", 1, tau_mem=5e-3)],
     ...               [Dense("in", "out", weight=[[0.6]])])
     >>> samples = ({"in": ([0.001, 0.001 * k], [0, 0])} for k in range(2, 5))
     >>> [result.counts["out"].tolist() for result in simulate_stream(net, samples, t_stop=0.01)]

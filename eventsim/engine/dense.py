@@ -315,7 +315,8 @@ def run_dense(units, theta, weights, spread, ops, bounds, steps, step_at, driven
             for j in range(lanes.size):
                 lanes[j].x, lanes[j].ref_until = units[first + j].x, units[first + j].ref_until
                 v[j], current[j] = lanes[j].x, lanes[j].bias
-            drive[:] = current
+            for lane in range(drive.size):
+                drive[lane] = current[lane]
             begin, end = bounds[sample], bounds[sample + 1] - 1
             if driven:
                 n_out = _driven(
