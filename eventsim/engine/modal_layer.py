@@ -1,0 +1,139 @@
+"""Layers with exponential receptors, as the layered engine takes them: all-to-all, not adaptive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim.engine.compiled import compile_network
+from eventsim.engine.dense_modes import BLOCK, run_dense_modes
+from eventsim.engine.dense_receptor import run_dense_receptor
+from eventsim.engine.modal_steps import DELTA, lay_out
+from eventsim.network import Network
+from eventsim.populations import Population
+from eventsim.projections import Dense, Projection
+
+__all__ = ["ModalLayer", "modal_layer", "run_modal", "why_not_modal"]
+
+#: Other projections than all-to-all ones are written out when the weights are no more than this.
+SMALL = 65_536
+
+
+def why_not_modal(net: Network, p: Population) -> str | None:
+    """Why a population with receptors or adaptation is none of these layers; None when it is."""
+    if p.adapts:
+        return f"population {p.name!r} adapts"
+    for k, times in enumerate(p.receptor_times):
+        if np.unique(times).size > 1:
+            return f"population {p.name!r} has more than one tau_syn of receptor {k}"
+    for link in net.projections:
+        if link.target != p.name:
+            continue
+        if link.spread > 0.0:  # type: ignore[attr-defined]
+            return f"population {p.name!r} has receptors and pulses"
+        if not isinstance(link, Dense) and net[link.source].n * p.n > SMALL:
+            return f"population {p.name!r} has receptors and is not reached all-to-all"
+    return None
+
+
+@dataclass(frozen=True)
+class ModalLayer:
+    """What kernels need beside the units; currents of receptors are in volts per second."""
+
+    modes: NDArray[Any]
+    theta: NDArray[np.float64]  # of whole blocks
+    weights: NDArray[np.float64]  # [block, row, lane], with a silent row after the others
+    receptor: NDArray[np.int64]  # that each row reaches, or DELTA
+    largest: NDArray[np.float64]  # weight of each row
+    potential: float  # largest that occurs without input
+
+    @property
+    def one_receptor(self) -> bool:
+        """Nothing but one receptor is reached."""
+        return self.modes.shape[1] == 1 and not self.receptor.any()
+
+
+def _table(net: Network, links: list[Projection], gain: NDArray[np.float64]) -> Any:
+    """Weights [row, neuron], and the receptor of each row."""
+    tables, receptors = [], []
+    for link in links:
+        source, target = net[link.source], net[link.target]
+        if isinstance(link, Dense):
+            table = np.asarray(link.weight, dtype=np.float64)
+        else:
+            rows = link.rows(source.shape, target.shape)
+            table = np.zeros((source.n, target.n))
+            sender = np.repeat(np.arange(source.n), np.diff(rows.indptr))
+            np.add.at(table, (sender, rows.post), rows.weight)
+        receptor = getattr(link, "receptor", None)
+        tables.append(table if receptor is None else table * gain)
+        receptors.append(np.full(source.n, DELTA if receptor is None else receptor))
+    if not tables:
+        return np.zeros((0, gain.size)), np.zeros(0, dtype=np.int64)
+    return np.concatenate(tables), np.concatenate(receptors)
+
+
+def modal_layer(net: Network, links: list[Projection], units: NDArray[Any]) -> ModalLayer:
+    """The layer of one population, from the projections into it and its units."""
+    n, n_modes, at = units.size, units["n_modes"][0], units["mode_at"][0]
+    all_modes = compile_network(net).modes
+    assert all_modes is not None
+    modes = all_modes[at : at + n * n_modes].reshape(n, n_modes).copy()
+    modes["gain"] = 1.0
+    table, receptor = _table(net, links, units["gain"])
+    n_blocks = -(-n // BLOCK)
+    wide = np.zeros((table.shape[0] + 1, n_blocks * BLOCK))
+    wide[:-1, :n] = table
+    theta = np.full(n_blocks * BLOCK, np.inf)
+    theta[:n] = units["theta"]
+    rest = np.where(np.isinf(units["tau"]), 0.0, units["tau"]) * units["bias"]
+    high = np.where(theta[:n] < np.inf, theta[:n], 0.0)
+    levels = np.abs([units["x"], units["reset"], high, rest]).sum(axis=0)
+    return ModalLayer(
+        modes,
+        theta,
+        np.ascontiguousarray(wide.reshape(-1, n_blocks, BLOCK).transpose(1, 0, 2)),
+        receptor.astype(np.int64),
+        np.abs(table).max(axis=1, initial=0.0),
+        float(levels.max()),
+    )
+
+
+def run_modal(
+    layer: ModalLayer,
+    units: NDArray[Any],
+    ops: NDArray[Any],
+    pointer: NDArray[np.int64],
+    step_rows: NDArray[Any],
+    step_at: NDArray[np.int64],
+    interval: tuple[float, float],
+    out: NDArray[Any],
+) -> int:
+    """Spikes of a layer for a batch of samples; their number, FULL or STUCK."""
+    bias, gain = np.abs(units["bias"]).max(), np.abs(units["gain"]).max()
+    tau, changes = float(units["tau"][0]), np.abs(step_rows["value"])
+    bias, gain = np.abs(units["bias"]).max(), np.abs(units["gain"]).max()
+    drives = [
+        bias + gain * changes[a:b].max(initial=0.0)
+        for a, b in zip(step_at[:-1], step_at[1:], strict=True)
+    ]
+    steps = lay_out(
+        ops,
+        pointer,
+        layer.receptor,
+        layer.largest,
+        tau,
+        layer.modes["tau"][0].copy(),
+        layer.potential,
+        np.array(drives),
+        *interval,
+    )
+    modes, table, t_start = layer.modes.reshape(-1), layer.weights, interval[0]
+    if layer.one_receptor and not changes.size and (tau < np.inf or bias == 0.0):
+        return int(run_dense_receptor(units, modes, layer.theta, table, steps, t_start, out))
+    return int(
+        run_dense_modes(units, modes, layer.theta, table, steps, step_rows, step_at, t_start, out)
+    )
