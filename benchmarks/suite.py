@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import eventsim as es
 from benchmarks import brian_peer, coarse_peer, nest_peer
 from benchmarks.contender import Contender
 from benchmarks.engines import engine, why_not
@@ -27,7 +28,8 @@ _PEERS = {"coarse": coarse_peer, "nest": nest_peer, "brian": brian_peer}
 def _applicable(work: Workload) -> list[str]:
     """Names of all contenders that fit a workload, installed or not."""
     if why_not(work, "layered") is None:  # layer after layer, each step of a coarse model fits
-        return ["layered", "queue", "roofline", "coarse"]
+        receptors = any(isinstance(p, es.Population) and p.n_receptors for p in work.net)
+        return ["layered", "queue", "roofline", *([] if receptors else ["coarse"])]
     engines = [name for name in ("windowed", "queue") if why_not(work, name) is None]
     return [*engines, "nest", "brian"]
 

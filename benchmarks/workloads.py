@@ -5,6 +5,9 @@ W1
     Poisson input at 0.2 per t_ref for 16 t_ref; hidden neurons fire at about 0.12 per t_ref.
 W1p
     The same with pulses of width t_ref.
+W1x
+    The same with one exponential receptor, tau_syn = tau / 2, and weights four times as large:
+    hidden neurons fire at about 0.11 per t_ref.
 W2
     Recurrent, delta synapses: 12,500 neurons, each with 1,250 random inputs and a Poisson train of
     20 kHz from outside (`benchmarks.brunel`). 50 ms.
@@ -75,26 +78,29 @@ def _poisson(n: int, t_stop: float, rng: np.random.Generator) -> es.SpikeTrain:
 def feed_forward(
     name: str,
     spread: float = 0.0,
+    tau_syn: float | None = None,
     sizes: tuple[int, ...] = (784, 800, 800, 10),
     std: tuple[float, ...] = (0.052, 0.068, 0.068),
     samples: int = 32,
     steps: int = 16,
 ) -> Workload:
-    """All-to-all layers."""
+    """All-to-all layers of deltas, of pulses where they have a spread, or with a receptor."""
     rng = np.random.default_rng(0)
     names = ["input", *(f"layer{k}" for k in range(1, len(sizes)))]
     layers = [
-        es.Population(layer, n, tau_mem=TAU, t_ref=T_REF)
+        es.Population(layer, n, tau_mem=TAU, t_ref=T_REF, tau_syn=tau_syn)
         for layer, n in zip(names[1:], sizes[1:], strict=True)
     ]
+    receptor = None if tau_syn is None else 0
     links = [
-        es.Dense(names[k], names[k + 1], rng.normal(0.0, s, sizes[k : k + 2]), spread=spread)
+        es.Dense(*names[k : k + 2], rng.normal(0.0, s, sizes[k : k + 2]), 0.0, spread, receptor)
         for k, s in enumerate(std)
     ]
+    kind = "deltas" if tau_syn is None else "exponential currents"
     t_stop = steps * T_REF
     return Workload(
         name,
-        "-".join(map(str, sizes)) + (", pulses of width t_ref" if spread else ", deltas"),
+        "-".join(map(str, sizes)) + (", pulses of width t_ref" if spread else f", {kind}"),
         es.Network([es.Input("input", sizes[0]), *layers], links),
         [_poisson(sizes[0], t_stop, rng) for _ in range(samples)],
         t_stop,
@@ -171,6 +177,7 @@ def random_exponentials(
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W1": lambda: feed_forward("W1"),
     "W1p": lambda: feed_forward("W1p", spread=T_REF),
+    "W1x": lambda: feed_forward("W1x", tau_syn=TAU / 2, std=(0.208, 0.272, 0.272)),
     "W2": lambda: random_deltas("W2"),
     "W3": lambda: random_exponentials("W3"),
     "W4": lambda: convolutional("W4"),

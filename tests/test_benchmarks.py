@@ -30,6 +30,7 @@ DENSE = {"sizes": (20, 70, 5), "std": (0.4, 0.3), "samples": 3, "steps": 8}
 TINY = {
     "W1": lambda: feed_forward("W1", **DENSE),
     "W1p": lambda: feed_forward("W1p", spread=T_REF, **DENSE),
+    "W1x": lambda: feed_forward("W1x", tau_syn=TAU / 2, **{**DENSE, "std": (1.6, 1.2)}),
     "W2": lambda: random_deltas("W2", 160, 40, t_stop=0.03),
     "W3": lambda: random_exponentials("W3", 160, 40, 0.2, t_stop=0.1),
     "W4": lambda: convolutional("W4", side=8, channels=(3, 4), outputs=3, samples=2, steps=6),
@@ -58,7 +59,7 @@ def work(request):
     return TINY[request.param]()
 
 
-@pytest.fixture(params=["W1", "W1p", "W4"])
+@pytest.fixture(params=["W1", "W1p", "W1x", "W4"])
 def layers(request):
     return TINY[request.param]()
 
@@ -134,7 +135,9 @@ PEERS = {"coarse": coarse_peer, "nest": nest_peer, "brian": brian_peer}
 
 
 def test_peers_are_named_only_where_installed(work, monkeypatch):
-    mine = {"nest", "brian"} if work.name in ("W2", "W3") else {"coarse"}
+    mine = {"W2": {"nest", "brian"}, "W3": {"nest", "brian"}, "W1x": set()}.get(
+        work.name, {"coarse"}
+    )
     for peer in PEERS.values():
         monkeypatch.setattr(peer, "available", lambda: False)
     without = suite.names(work, peers=False)

@@ -30,7 +30,8 @@ def warmup() -> None:
 
     with Work("compiling") as work:
         _run_everything(_network())
-        _run_with_currents(_network(tau_syn=DT))
+        for tau_syn in (DT, [DT, DT / 2.0]):
+            _run_with_currents(_network(tau_syn))
         _compare(_network())
         _measure()
     seconds = work.watch.seconds
@@ -38,10 +39,10 @@ def warmup() -> None:
     line(f"kept in {cache_folder()}")
 
 
-def _network(tau_syn: float | None = None) -> Network:
+def _network(tau_syn: float | list[float] | None = None) -> Network:
     """A small network with each kind of projection that has a kernel of its own.
 
-    With ``tau_syn`` its output neurons have an exponential receptor.
+    With ``tau_syn`` its output neurons have exponential receptors.
     """
     import numpy as np
 
@@ -51,6 +52,7 @@ def _network(tau_syn: float | None = None) -> Network:
     from eventsim.populations import Input, Population, Relay
     from eventsim.projections import Dense, Sparse
 
+    arrivals = {"spread": DT} if tau_syn is None else {"receptor": 0}
     return Network(
         [
             Input("image", (1, 4, 4)),
@@ -63,7 +65,7 @@ def _network(tau_syn: float | None = None) -> Network:
             Conv2d("image", "conv", np.ones((2, 1, 3, 3)), padding=1, spread=DT),
             MaxPool2d("conv", "pool", 2),
             Sparse("pool", "hidden", [0, 1, 2], [0, 1, 2], [1.5, 1.5, 1.5], spread=DT),
-            Dense("hidden", "out", np.ones((4, 2)), spread=DT),
+            Dense("hidden", "out", np.ones((4, 2)), **arrivals),
         ],
     )
 
@@ -89,7 +91,7 @@ def _run_with_currents(net: Network) -> None:
     """The engines for networks with receptors, which have kernels of their own."""
     from eventsim.simulate import simulate
 
-    for engine in ("windowed", "queue"):
+    for engine in ("layered", "windowed", "queue"):
         simulate(net, {"image": ([0.0], [0])}, 4 * DT, engine=engine, record_v={"out": [0]})
 
 
