@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from eventsim.convolution import Conv2d
 from eventsim.engine.arrivals import Sources, operations
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.compiled import compile_network
-from eventsim.engine.lanes import FULL, SPIKE
+from eventsim.engine.layer import collect, scaled, sources_of
 from eventsim.engine.patch_deltas import run_deltas
 from eventsim.engine.patch_driven import run_driven
 from eventsim.engine.patches import BIAS, SPARE, START, THETA, Lanes
@@ -61,32 +62,28 @@ class PatchLayer:
             values[THETA] *= STRICT
             lanes = lanes._replace(values=values)
         at = np.zeros(bounds.size, np.int64)
-        room = 4 * ops.size + 64 * lanes.unit_of.size
-        while True:
-            out = np.empty(min(room, limit), dtype=SPIKE)
+        lane_of = np.argsort(lanes.unit_of)
+
+        def kernel(out: NDArray[Any]) -> int:
             if quiet:
-                found = run_deltas(self.reach, lanes, ops, bounds, *interval, out, at)
-            else:
-                lane_of = np.argsort(lanes.unit_of)
-                found = run_driven(
-                    self.reach,
-                    lanes,
-                    lane_of,
-                    ops,
-                    bounds,
-                    steps,
-                    step_at,
-                    at_start,
-                    *interval,
-                    out,
-                    at,
-                )
-            if found >= 0:
-                break
-            if found != FULL or room >= limit:
-                return None
-            room *= 4
-        out = out[:found]
+                return run_deltas(self.reach, lanes, ops, bounds, *interval, out, at)
+            return run_driven(
+                self.reach,
+                lanes,
+                lane_of,
+                ops,
+                bounds,
+                steps,
+                step_at,
+                at_start,
+                *interval,
+                out,
+                at,
+            )
+
+        out = collect(kernel, 4 * ops.size + 64 * lanes.unit_of.size, limit)
+        if out is None:
+            return None
         if quiet:
             return Batch(out["time"].copy(), out["unit"].astype(np.int64), at)
         times, units, first = in_order(out, bounds.size - 1, False)
@@ -108,28 +105,14 @@ def _lanes(units: NDArray[Any], layout: NDArray[np.int64]) -> Lanes:
     )
 
 
-def _scaled(weight: NDArray[Any], spread: float) -> NDArray[np.float64]:
-    """Deltas in volts, pulses in volts per second."""
-    wide = np.asarray(weight, dtype=np.float64)
-    return wide / spread if spread > 0.0 else wide
-
-
-def patch_layer(net: Network, name: str, links: list[Projection]) -> PatchLayer:
-    """The layer of a population and all projections into it."""
-    arrays = compile_network(net)
-    row = arrays.populations[[p.name for p in net.populations].index(name)]
-    units = arrays.units[row["offset"] : row["stop"]]
-    sizes = [net[link.source].n for link in links]
-    spreads = [float(link.spread) for link in links]  # type: ignore[attr-defined]
-    starts = np.cumsum([0, *sizes])[:-1]
-    sources = tuple(
-        (link.source, int(at), spread)
-        for link, at, spread in zip(links, starts, spreads, strict=True)
-    )
+def patch_layer(net: Network, links: Sequence[Projection], units: NDArray[Any]) -> PatchLayer:
+    """The layer of one population, from the projections into it and its units."""
+    sources = sources_of(net, links)
+    spreads = [spread for _, _, spread in sources]
     if len(links) == 1 and isinstance(links[0], Conv2d):
         which = [i for i, link in enumerate(net.projections) if link is links[0]][0]
-        geometry = arrays.links[which]
-        weight = _scaled(links[0].weight, spreads[0])
+        geometry = compile_network(net).links[which]
+        weight = scaled(links[0].weight, spreads[0])
         return PatchLayer(
             sources, _lanes(units, conv_layout(geometry)), conv_reach(geometry, weight)
         )
@@ -141,7 +124,7 @@ def patch_layer(net: Network, name: str, links: list[Projection]) -> PatchLayer:
         ),
         np.concatenate([part.post for part in parts]),
         np.concatenate(
-            [_scaled(part.weight, spread) for part, spread in zip(parts, spreads, strict=True)]
+            [scaled(part.weight, spread) for part, spread in zip(parts, spreads, strict=True)]
         ),
         np.zeros(1),
     )

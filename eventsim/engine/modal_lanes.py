@@ -19,16 +19,16 @@ __all__ = ["follow", "test_lane"]
 
 
 @inner
-def _put(out, n_out, time, unit, sample, times):
+def _put(out, n_out, time, unit, bucket, times):
     entry = out[n_out]
     entry.time = time
     entry.unit = unit
-    entry.sample = sample
+    entry.bucket = bucket
     entry.times = times
 
 
 @inner
-def follow(u, modes, x1, t0, t1, unit, sample, out, n_out):
+def follow(u, modes, x1, t0, t1, unit, bucket, out, n_out):
     """Follow one lane alone from ``t0`` to ``t1``: releases, crossings and spikes before ``t1``.
 
     The record and its modes are in their state at ``t0``; ``x1`` is the potential at ``t1`` if
@@ -64,7 +64,7 @@ def follow(u, modes, x1, t0, t1, unit, sample, out, n_out):
         times = settle(u, modes, event, True)
         if times < 0:
             return STUCK
-        _put(out, n_out, event, unit, sample, times)
+        _put(out, n_out, event, unit, bucket, times)
         n_out += 1
         now, end, spiked = event, -np.inf, True
     if event == t1:
@@ -77,7 +77,7 @@ def follow(u, modes, x1, t0, t1, unit, sample, out, n_out):
 
 
 @inner
-def test_lane(u, modes, now, unit, sample, out, n_out):
+def test_lane(u, modes, now, unit, bucket, out, n_out):
     """The one test of an instant, for a lane that is not refractory. As :func:`follow`."""
     u.acc, u.alone = 0.0, False
     times = settle(u, modes, now, False)
@@ -87,5 +87,5 @@ def test_lane(u, modes, now, unit, sample, out, n_out):
         return STUCK
     if n_out == out.size:
         return FULL
-    _put(out, n_out, now, unit, sample, times)
+    _put(out, n_out, now, unit, bucket, times)
     return n_out + 1
