@@ -1,14 +1,12 @@
 """Poisson sources: every unit draws its next spike from a stream of random numbers of its own.
 
-The k-th number of a stream is a function of the stream's key and of k alone (SplitMix64: a
-Weyl sequence and a mixing function; G. L. Steele, D. Lea, C. H. Flood, Fast splittable
-pseudorandom number generators, OOPSLA 2014). A key follows from the seed of the run, the number of
-the sample, the name of the population and the index of the unit. So it does not matter who draws
-a spike, when, or after whom.
+The k-th number of a stream is a function of the stream's key and of k alone (SplitMix64, a Weyl
+sequence and a mixing function, see :mod:`eventsim.engine.intervals`). A key follows from the seed
+of the run, the number of the sample, the name of the population and the index of the unit. So it
+does not matter who draws a spike, when, or after whom.
 
-The spikes of a unit are ``t_0 = t_start + x_0``, ``t_k = t_(k-1) + x_k`` with
-``x_k = -log(u_k) / rate`` and ``u_k`` uniform in (0, 1], all in float64; two spikes of a unit
-never have the same time.
+The spikes of a unit are ``t_0 = t_start + x_0``, ``t_k = t_(k-1) + x_k`` with ``x_k`` exponential
+numbers of mean ``1 / rate``, all in float64; two spikes of a unit never have the same time.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.engine.intervals import STEP, exponential, mix
 from eventsim.engine.rows import merged
 from eventsim.engine.state import FEED
 from eventsim.jit import inner, njit
@@ -26,7 +25,7 @@ from eventsim.network import Network
 from eventsim.populations import Poisson
 from eventsim.recording import SpikeTrain
 
-__all__ = ["SOURCE", "Drives", "following"]
+__all__ = ["SOURCE", "Drives", "following", "later"]
 
 #: A unit that spikes by itself.
 SOURCE = np.dtype(
@@ -39,35 +38,31 @@ SOURCE = np.dtype(
     ]
 )
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND = np.uint64(0x94D049BB133111EB)
 #: Spikes that are drawn together, on average, where they have to be held.
 _AT_ONCE = 500_000
 
 
 @inner
-def _mix(z):
-    """The mixing function of SplitMix64: every bit of ``z`` reaches every bit of the result."""
-    z = (z ^ (z >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
-    return z ^ (z >> np.uint64(31))
+def later(time, interval):
+    """The float64 sum of a time and an interval; the next times where the interval is too short.
+
+    No branch: an exponential interval is hardly ever that short.
+    """
+    return time + max(interval, time * 2.0**-52 + 1e-300)
 
 
 @inner
 def following(key, drawn, rate, time):
     """The spike after ``time`` of a stream of which ``drawn`` numbers are used up; rate > 0."""
-    bits = _mix(key + np.uint64(drawn + 1) * _STEP)
-    u = (np.float64(bits >> np.uint64(11)) + 1.0) * 2.0**-53
-    later = time - np.log(u) / rate
-    return later if later > time else np.nextafter(time, np.inf)
+    bits = mix(key + np.uint64(drawn + 1) * STEP)
+    return later(time, exponential(bits) * (1.0 / rate))
 
 
 @njit
 def _begin(sources, key, t_start):
     for i in range(sources.size):
         s = sources[i]
-        s.key = _mix(key + np.uint64(i + 1) * _STEP)
+        s.key = mix(key + np.uint64(i + 1) * STEP)
         s.drawn = 0
         s.time = np.inf
         if s.rate > 0.0:
