@@ -134,7 +134,8 @@ class Projection:
     def fits_float32(self) -> bool:
         """Whether every weight is a float32 number, and may be kept as one."""
         weight = np.asarray(getattr(self, "weight", 1.0))
-        return weight.dtype == np.float32 or bool(np.all(weight == weight.astype(np.float32)))
+        with np.errstate(over="ignore"):
+            return weight.dtype == np.float32 or bool(np.all(weight == weight.astype(np.float32)))
 
     @property
     def n_parameters(self) -> int:

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from eventsim.jit import inner, maker
 
-__all__ = ["Calendar", "RING", "UNDER_WAY", "ahead", "begins", "new_calendar", "put", "take"]
+__all__ = [
+    "Calendar",
+    "RING",
+    "UNDER_WAY",
+    "ahead",
+    "begins",
+    "in_order",
+    "new_calendar",
+    "put",
+    "take",
+    "window_of",
+]
 
 #: A segment under way. ``next`` leads to another of its window, -1 ends.
 UNDER_WAY = np.dtype(
@@ -61,7 +72,7 @@ def begins(ring, k):
 
 
 @inner
-def _window_of(ring, time):
+def window_of(ring, time):
     """The window that holds a time, whatever the division rounds to."""
     k = np.int64((time - ring.start) / ring.width)
     while begins(ring, k) > time:
@@ -96,7 +107,7 @@ def put(calendar, entries, time, segment, times):
     ring.held += 1
     entry = entries[at]
     entry.time, entry.segment, entry.times, entry.next = time, segment, times, -1
-    slot = _window_of(ring, time) % calendar.heads.size
+    slot = window_of(ring, time) % calendar.heads.size
     last = calendar.tails[slot]
     if last < 0:
         calendar.heads[slot] = at
@@ -117,10 +128,7 @@ def _after(a, b, link):
 
 @maker
 def take(calendar, entries, k, link):
-    """Empty window ``k``: its entries, sorted; ``link`` is the projection of each segment.
-
-    They come mostly in ascending runs, as spikes are put in order: runs are merged in pairs.
-    """
+    """Empty window ``k``: its entries, sorted; ``link`` is the projection of each segment."""
     ring, slot = calendar.ring[0], k % calendar.heads.size
     n, at = 0, calendar.heads[slot]
     while at >= 0:
@@ -135,6 +143,16 @@ def take(calendar, entries, k, link):
         at = np.int64(found[i].next)
     ring.held -= n
     calendar.heads[slot] = calendar.tails[slot] = -1
+    return in_order(found, other, link)
+
+
+@maker
+def in_order(found, other, link):
+    """Entries by (time, projection, source unit); ``other`` is as long, and is overwritten.
+
+    They come mostly in ascending runs, as spikes are put in order: runs are merged in pairs.
+    """
+    n = found.size
     ends = np.empty(n + 1, np.int64)
     runs, ends[0] = 0, 0
     for i in range(1, n + 1):

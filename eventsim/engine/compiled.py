@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim import checks
 from eventsim.convolution import Conv2d, image_shape
 from eventsim.dynamics.exponentials import MODE, highest_response
 from eventsim.dynamics.lif import drive_scale
@@ -24,7 +25,16 @@ from eventsim.pooling import MaxPool2d
 from eventsim.populations import Input, Poisson, Population, Relay
 from eventsim.projections import Dense, Projection
 
-__all__ = ["CompiledNetwork", "LINK", "POPULATION", "Tables", "UNIT", "compile_network"]
+__all__ = [
+    "CompiledNetwork",
+    "LINK",
+    "POPULATION",
+    "Tables",
+    "UNIT",
+    "compile_network",
+    "population_table",
+    "unit_table",
+]
 
 Records = NDArray[np.void]
 
@@ -304,6 +314,17 @@ def _kind(link: Projection, uniform: bool) -> int:
     if isinstance(link, Dense) and uniform:
         return DENSE
     return CONV if isinstance(link, Conv2d) else ROWS
+
+
+@lru_cache(maxsize=8)
+def population_table(net: Network) -> Records:
+    """The populations alone, which cost nothing, however many synapses there are."""
+    return checks.read_only(_populations(net)[0])
+
+
+def unit_table(net: Network) -> Records:
+    """The units alone, at the start."""
+    return _units(net)
 
 
 @lru_cache(maxsize=8)

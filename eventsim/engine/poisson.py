@@ -12,7 +12,7 @@ numbers of mean ``1 / rate``, all in float64; two spikes of a unit never have th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,11 @@ _AT_ONCE = 500_000
 
 @inner
 def later(time, interval):
-    """The float64 sum of a time and an interval; the next times where the interval is too short.
-
-    No branch: an exponential interval is hardly ever that short.
-    """
-    return time + max(interval, time * 2.0**-52 + 1e-300)
+    """The float64 sum of a time and an interval; the next time where the interval is too short."""
+    total = time + interval
+    if total <= time:
+        total = np.nextafter(time, np.inf)
+    return total
 
 
 @inner
@@ -135,6 +135,13 @@ class Drives:
             parts.append(out[:n])
         self._t_start = max(self._t_start, t_stop)
         return merged(*parts)
+
+    def without(self, names: Collection[str]) -> Drives:
+        """The same sources, but for some populations, which another loop draws."""
+        other = object.__new__(Drives)
+        other._t_start = self._t_start
+        other.sources = {name: rows for name, rows in self.sources.items() if name not in names}
+        return other
 
     def trains(self, t_stop: float) -> dict[str, SpikeTrain]:
         """All spikes before ``t_stop``, by population."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.engine.compiled import compile_network
+from eventsim.engine.compiled import population_table
 from eventsim.engine.state import FEED, STEP
 from eventsim.network import Network
 from eventsim.recording import SpikeTrain
@@ -28,7 +28,7 @@ MAX_SPIKES = 100_000_000
 
 def current_rows(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> NDArray[np.void]:
     """Steps of all populations as records (time, global unit, value) by (time, unit)."""
-    offset = compile_network(net).populations["offset"]
+    offset = population_table(net)["offset"]
     names = [p.name for p in net.populations]
     rows = np.zeros(sum(len(steps) for steps in currents.values()), dtype=STEP)
     begin = 0
@@ -42,7 +42,7 @@ def current_rows(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> N
 
 def feed_rows(net: Network, inputs: Mapping[str, SpikeTrain]) -> NDArray[np.void]:
     """Input spikes of all populations as records (time, global unit) by (time, unit)."""
-    offset = compile_network(net).populations["offset"]
+    offset = population_table(net)["offset"]
     names = [p.name for p in net.populations]
     parts = [np.zeros(0, dtype=FEED)]
     for name, train in inputs.items():
@@ -62,7 +62,7 @@ def merged(*parts: NDArray[np.void]) -> NDArray[np.void]:
 
 def spikes_of(net: Network, log: NDArray[np.void], keep: Collection[str]) -> dict[str, SpikeTrain]:
     """The spikes of a log by population, of those in ``keep``, sorted by (time, sender)."""
-    populations = compile_network(net).populations
+    populations = population_table(net)
     log = np.repeat(log, log["times"])
     which = np.searchsorted(populations["stop"], log["unit"], side="right")
     trains = {}
@@ -78,7 +78,7 @@ def spikes_of(net: Network, log: NDArray[np.void], keep: Collection[str]) -> dic
 
 def counts_of(net: Network, units: NDArray[np.void]) -> dict[str, NDArray[np.int64]]:
     """Spikes of each unit so far."""
-    populations = compile_network(net).populations
+    populations = population_table(net)
     return {
         p.name: units["count"][row["offset"] : row["stop"]].copy()
         for p, row in zip(net.populations, populations, strict=True)

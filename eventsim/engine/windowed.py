@@ -1,18 +1,17 @@
 """The engine for networks with delays, recurrent or not: window after window.
 
-:mod:`eventsim.engine.windows` has the kernels. Here it is decided in which order populations are
-visited and how long a window may be.
+:mod:`eventsim.engine.windows` has the kernels, :mod:`eventsim.engine.visits` the order in which
+populations are visited and how long a window may be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.engine import jumps
 from eventsim.engine.alone import ARRIVAL
 from eventsim.engine.compiled import RELAY, compile_network
 from eventsim.engine.heap import PENDING
@@ -27,6 +26,7 @@ from eventsim.engine.rows import (
     spikes_of,
 )
 from eventsim.engine.state import LOG
+from eventsim.engine.visits import visiting_order
 from eventsim.engine.windows import (
     PAUSED,
     REACHED,
@@ -46,34 +46,6 @@ WORK_PER_CALL = 1_000_000
 #: More windows times neurons than this, and looking at each neuron in each window takes longer
 #: than a queue of events.
 MAX_LOOKS = 3_000_000_000
-
-
-@lru_cache(maxsize=8)
-def visiting_order(net: Network) -> tuple[list[str], float]:
-    """Names in the order of visits, and how long a window may be at most, in seconds.
-
-    Zero-delay projections always lead forward. Others do as far as there is no cycle; those that
-    lead back, or from a population to itself, bound the window by their smallest delay.
-    """
-    every: dict[str, set[str]] = {name: set() for name in net.order}
-    zero: dict[str, set[str]] = {name: set() for name in net.order}
-    for p in net.projections:
-        if p.source != p.target:
-            every[p.target].add(p.source)
-        if p.min_delay == 0.0:
-            zero[p.target].add(p.source)
-    order: list[str] = []
-    waiting = list(net.order)
-    while waiting:
-        left = set(waiting)
-        free = [n for n in waiting if not every[n] & left] or [
-            next(n for n in waiting if not zero[n] & left)
-        ]
-        order += free
-        waiting = [n for n in waiting if n not in set(free)]
-    place = {name: k for k, name in enumerate(order)}
-    back = [p.min_delay for p in net.projections if place[p.target] <= place[p.source]]
-    return order, min(back, default=inf)
 
 
 def why_not(net: Network, duration: float = 0.0) -> str | None:
@@ -227,10 +199,14 @@ def begin_run(
     keep: Collection[str],
     drives: Drives,
     threads: int = 1,
-) -> WindowedRun:
+) -> WindowedRun | jumps.JumpRun:
     """The run of the fastest loop that fits a network.
 
     ``keep`` names the populations whose spikes are recorded, ``threads`` is how many cores this
     one run may use.
     """
+    if jumps.why_not(net, driven=any(map(len, currents.values()))) is None:
+        return jumps.JumpRun(
+            net, inputs, t_start, t_stop, keep=keep, drives=drives, threads=threads
+        )
     return WindowedRun(net, inputs, currents, t_start, t_stop, keep=keep, drives=drives)
