@@ -88,14 +88,15 @@ def _synapses(b: Any, group: Any, link: es.Sparse) -> Any:
 
 def _binned(work: Workload, link: es.Sparse, step: float) -> NDArray[np.float64]:
     """What the input adds to each neuron in each step; one synapse from each unit."""
-    (train,) = work.trains
+    train = work.train(link.source)
     target = np.empty(link.pre.size, dtype=np.int64)
     weight = np.empty(link.pre.size)
     target[link.pre], weight[link.pre] = link.post, link.weight
     steps = round(work.t_stop / step)
     sums = np.zeros((steps, work.net[link.target].n))
-    place = np.minimum((train.times / step).astype(np.int64), steps - 1)
-    np.add.at(sums, (place, target[train.senders]), weight[train.senders])
+    place, senders = ((train.times + link.delay) / step).astype(np.int64), train.senders
+    seen = place < steps
+    np.add.at(sums, (place[seen], target[senders[seen]]), weight[senders[seen]])
     return sums
 
 
@@ -111,7 +112,7 @@ def build_brian(work: Workload, folder: str, step: float = STEP) -> None:
     group = _neurons(b, cells)
     parts = [group, b.SpikeMonitor(group, name="record")]
     for link in work.net.projections:
-        if link.source in work.net.inputs:
+        if isinstance(work.net[link.source], es.Input):
             arriving = b.TimedArray(_binned(work, link, step), dt=step * b.second, name="arriving")
             group.namespace["arriving"] = arriving
             parts.append(group.run_regularly("v += arriving(t, i)", when="synapses"))

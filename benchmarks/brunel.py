@@ -6,8 +6,7 @@ from outside. Potentials are in mV above rest.
 
 The outside train stands for as many excitatory synapses as come from inside, each at ``drive``
 times the rate that would just reach the threshold in the mean: together
-``drive * threshold / (jump * tau)``, however many they are. It begins one delay after the start:
-where every synapse must have a delay it can be sent that much earlier.
+``drive * threshold / (jump * tau)``, however many they are.
 
 N. Brunel, Dynamics of sparsely connected networks of excitatory and inhibitory spiking neurons,
 J. Comput. Neurosci. 8, 183-208, 2000.
@@ -19,7 +18,7 @@ import numpy as np
 
 import eventsim as es
 
-__all__ = ["CELLS", "DELAY", "OUTSIDE", "brunel", "outside"]
+__all__ = ["CELLS", "DELAY", "OUTSIDE", "brunel"]
 
 CELLS = "cells"  # the one population; the excitatory neurons come first
 OUTSIDE = "outside"
@@ -50,21 +49,10 @@ def brunel(excitatory: int = 10_000, inhibitory: int = 2_500, fan_in: int = 10) 
 
     each = np.arange(n)
     return es.Network(
-        [es.Input(OUTSIDE, n), cells],
+        [es.Poisson(OUTSIDE, n, rate=DRIVE * THRESHOLD / (JUMP * TAU)), cells],
         [
-            es.Sparse(OUTSIDE, CELLS, each, each, JUMP),
+            es.Sparse(OUTSIDE, CELLS, each, each, JUMP, delay=DELAY),
             synapses(0, excitatory, JUMP),
             synapses(excitatory, inhibitory, -INHIBITION * JUMP),
         ],
     )
-
-
-def outside(n: int, t_stop: float) -> es.SpikeTrain:
-    """One Poisson train for each of ``n`` neurons."""
-    rng = np.random.default_rng(1)
-    rate = n * DRIVE * THRESHOLD / (JUMP * TAU)
-    count = rng.poisson(rate * (t_stop - DELAY))
-    # All trains together are one Poisson train, and sums of exponentials come sorted.
-    steps = np.cumsum(rng.exponential(size=count + 1))
-    times = DELAY + (t_stop - DELAY) * (steps[:-1] / steps[-1])
-    return es.SpikeTrain(times, rng.integers(0, n, count))

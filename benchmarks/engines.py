@@ -22,7 +22,7 @@ def why_not(work: Workload, name: str) -> str | None:
 def engine(work: Workload, name: str, samples: int) -> Contender:
     """Contender that simulates the first samples with the engine ``name``."""
     inputs = work.inputs(samples)
-    neurons = [p.name for p in work.net.populations if p.name not in work.net.inputs]
+    neurons = [p.name for p in work.net.populations if not isinstance(p, es.Input)]
 
     def run() -> int:
         return es.simulate(

@@ -1,7 +1,7 @@
 """The same network in NEST with its precise neurons: spikes off the grid, arrivals one by one.
 
-NEST's resolution is 0.1 ms; a spike is not bound to it. It needs a delay on every synapse, so a
-spike from outside that arrives at once is sent one shortest delay of the network earlier.
+NEST's resolution is 0.1 ms; a spike is not bound to it. It needs a delay on every synapse. Spikes
+from outside are drawn beforehand: the same ones.
 """
 
 from __future__ import annotations
@@ -51,15 +51,14 @@ def _parameters(cells: es.Population) -> tuple[str, dict[str, object]]:
     return "iaf_psc_exp_ps", {**values, "tau_syn_ex": excitatory, "tau_syn_in": inhibitory}
 
 
-def _generators(work: Workload, shift: float) -> object:
-    """Input spikes, so many ms earlier."""
+def _generators(work: Workload, name: str) -> object:
+    """Spikes from outside."""
     import nest
 
-    (train,) = work.trains
-    n = work.net[work.net.inputs[0]].n
+    train, n = work.train(name), work.net[name].n
     order = np.argsort(train.senders, kind="stable")
     ends = np.cumsum(train.counts(n))[:-1]
-    times = np.split(train.times[order] * 1e3 - shift, ends)
+    times = np.split(train.times[order] * 1e3, ends)
     return nest.Create(
         "spike_generator", n, [{"precise_times": True, "spike_times": t} for t in times]
     )
@@ -70,16 +69,16 @@ def _build(work: Workload) -> object:
     import nest
 
     (cells,) = (p for p in work.net.populations if isinstance(p, es.Population))
-    shortest = min(p.min_delay for p in work.net.projections if p.min_delay > 0.0)
     nest.ResetKernel()
     nest.verbosity = nest.VerbosityLevel.ERROR
     nest.set(resolution=RESOLUTION, local_num_threads=1)
     model, parameters = _parameters(cells)
     nodes = {cells.name: nest.Create(model, cells.n, parameters)}
-    for name in work.net.inputs:
-        nodes[name] = _generators(work, _ms(shortest))
+    for outside in work.net.populations:
+        if isinstance(outside, es.Input):
+            nodes[outside.name] = _generators(work, outside.name)
     for link in work.net.projections:
-        delay = np.full(link.pre.size, _ms(link.delay or shortest))
+        delay = np.full(link.pre.size, _ms(link.delay))
         first, to = (nodes[name][0].global_id for name in (link.source, link.target))
         nest.Connect(
             link.pre + first,

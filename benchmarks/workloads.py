@@ -29,6 +29,7 @@ import numpy as np
 
 import eventsim as es
 from benchmarks import brunel, cuba
+from eventsim.engine.poisson import Drives
 
 __all__ = [
     "WORKLOADS",
@@ -64,6 +65,12 @@ class Workload:
     def steps(self) -> int:
         """Steps of a coarse model that cover the run."""
         return round(self.t_stop / T_REF)
+
+    def train(self, name: str) -> es.SpikeTrain:
+        """Spikes of an Input in the first sample, or those a Poisson population draws in it."""
+        if isinstance(self.net[name], es.Poisson):
+            return Drives(self.net, 0, 0, 0.0).trains(self.t_stop)[name]
+        return self.trains[0]
 
     def inputs(self, samples: int) -> dict[str, list[es.SpikeTrain]]:
         """Input of the first samples, as `eventsim.simulate` takes it."""
@@ -156,9 +163,8 @@ def random_deltas(
 ) -> Workload:
     """Recurrent network of delta neurons with input from outside."""
     net = brunel.brunel(excitatory, inhibitory)
-    n = excitatory + inhibitory
-    title = f"Brunel, {n} neurons, deltas, {1e3 * t_stop:g} ms"
-    return Workload(name, title, net, [brunel.outside(n, t_stop)], t_stop)
+    title = f"Brunel, {excitatory + inhibitory} neurons, deltas, {1e3 * t_stop:g} ms"
+    return Workload(name, title, net, [], t_stop)
 
 
 def random_exponentials(
