@@ -27,7 +27,7 @@ from eventsim.projections import Dense, Sparse
 from eventsim.random_links import Random
 from eventsim.recording import SpikeTrain
 
-__all__ = ["ScanRun", "why_not"]
+__all__ = ["ScanRun", "cannot", "why_not", "width_of"]
 
 Floats = NDArray[np.float64]
 
@@ -40,10 +40,11 @@ _PART = 0.25
 _GROWTH = 4.0
 #: The largest K / r (:mod:`eventsim.engine.scan_state`): what cancels costs as many roundings.
 _MAX_RATIO = 8.0
-#: More windows than this in one refractory period, or delay, and the rings grow too large.
+#: More windows than this in one refractory period, or in a run, are too many to walk through.
 _MAX_SLOTS = 1_000_000
-#: Looking at a window costs about as much as so many arrivals in another engine.
 _MAX_WINDOWS = 3_000_000
+#: With fewer neurons a window has so few arrivals that its own costs count.
+_FEWEST = 500
 
 
 def _neurons(net: Network) -> list[Population]:
@@ -79,10 +80,8 @@ def width_of(net: Network) -> float:
     return float(min(min(delays, default=inf) * (1.0 - 2.0**-20), _PART * fastest))
 
 
-def why_not(
-    net: Network, currents: Mapping[str, NDArray[np.float64]], duration: float
-) -> str | None:
-    """Why this engine cannot, or should not, run a network; None when it should."""
+def cannot(net: Network, currents: Mapping[str, NDArray[np.float64]]) -> str | None:
+    """Why this engine cannot run a network; None when it can."""
     neurons = _neurons(net)
     if not any(p.n_receptors for p in neurons):
         return "no population has exponential receptors"
@@ -96,9 +95,18 @@ def why_not(
     for link in net.projections:
         if not isinstance(link, Dense | Sparse | Random) or link.spread > 0.0:
             return f"{link.where}: neither all-to-all nor sparse, or with pulses"
-    width = width_of(net)
-    if width == 0.0:
-        return "a delay is zero"
+    return None if width_of(net) > 0.0 else "a delay is zero"
+
+
+def why_not(
+    net: Network, currents: Mapping[str, NDArray[np.float64]], duration: float
+) -> str | None:
+    """Why this engine cannot, or should not, run a network; None when it should."""
+    if reason := cannot(net, currents):
+        return reason
+    neurons, width = _neurons(net), width_of(net)
+    if sum(p.n for p in neurons) < _FEWEST:
+        return f"fewer than {_FEWEST} neurons are followed faster one by one"
     held = max(float(p.array("t_ref").max()) for p in neurons)
     if held / width > _MAX_SLOTS or duration / width > _MAX_WINDOWS:
         return f"a window of {width:g} s is short"
@@ -147,7 +155,8 @@ def _cells(net: Network, keep: Collection[str]) -> Cells:
     names = [p.name for p in neurons]
     for k, link in enumerate(net.projections):
         cells.group_of[k] = names.index(link.target)
-        cells.row_of[k] = 0 if link.receptor is None else 1 + link.receptor
+        receptor = getattr(link, "receptor", None)
+        cells.row_of[k] = 0 if receptor is None else 1 + receptor
     return cells
 
 
@@ -158,17 +167,18 @@ def _begin(net: Network, cells: Cells, t_start: float, width: float) -> Scan:
     clock["frame"], clock["every"] = t_start, 1
     clock["renew"] = max(1, floor(_GROWTH / (width * cells.rate.max())))
     turn = cells.rate * width * (1.0 + MARGIN)
+    spiking = np.where(np.isinf(cells.theta), 0.0, cells.theta)
     scan = Scan(
         clock=clock,
         x=np.zeros((rows, n)),
-        high=cells.theta - MARGIN * np.abs(cells.theta),
+        high=np.where(np.isinf(cells.theta), inf, spiking - MARGIN * np.abs(spiking)),
         slack=np.full(n, inf),
         resume=cells.reset.copy(),
         release=np.full(n, -inf),
         due=np.full(ceil(cells.t_ref.max() / width) + 3, -1, dtype=np.int32),
         later=np.full(n, -1, dtype=np.int32),
         place=np.full(n, -1, dtype=np.int32),
-        count=np.zeros(n, dtype=np.int64),
+        fired=np.zeros(n, dtype=np.int64),
         who=np.zeros(n, dtype=np.int32),
         fine=np.zeros(n),
         since=np.zeros(n),
@@ -184,7 +194,6 @@ def _begin(net: Network, cells: Cells, t_start: float, width: float) -> Scan:
     for p, first, stop in zip(_neurons(net), cells.first, cells.stop, strict=True):
         rest = p.array("v_leak") + p.array("r") * p.array("i_bias")
         scan.x[0, first:stop] = p.array("v_init") - rest
-    scan.high[np.isinf(cells.theta)] = inf
     above = np.flatnonzero(scan.x[0] >= cells.theta)
     scan.resume[above], scan.high[above], scan.release[above] = scan.x[0, above], inf, t_start
     scan.later[above[1:]] = above[:-1]
@@ -299,7 +308,7 @@ class ScanRun:
 
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Spikes of each unit so far."""
-        parts = np.split(self._scan.count, np.cumsum([p.n for p in self.net.populations])[:-1])
+        parts = np.split(self._scan.fired, np.cumsum([p.n for p in self.net.populations])[:-1])
         return {p.name: part.copy() for p, part in zip(self.net.populations, parts, strict=True)}
 
     def spikes(self) -> dict[str, SpikeTrain]:

@@ -90,9 +90,7 @@ def _rises_after(rate, rows, x, theta, t, q, frame, clock, modes):
         high += max(y * gap, z * gap)
     if f0 >= 0.0:
         return 0.0
-    if f1 < 0.0 and (
-        max(f0, f1) + 0.125 * bend + MARGIN * size < 0.0 or low > 0.0 or high < 0.0
-    ):
+    if f1 < 0.0 and (max(f0, f1) + 0.125 * bend + MARGIN * size < 0.0 or low > 0.0 or high < 0.0):
         return inf
     clock.searches += 1
     if f1 >= 0.0 and low > 0.0:

@@ -98,7 +98,7 @@ class Scan(NamedTuple):
     due: NDArray[np.int32]  # [window % size] first unit that is released there
     later: NDArray[np.int32]  # [unit] the next one of that window
     place: NDArray[np.int32]  # [unit] place among the watched, -1: none
-    count: NDArray[np.int64]  # [unit] spikes
+    fired: NDArray[np.int64]  # [unit] spikes
     who: NDArray[np.int32]  # [watched] unit
     fine: Floats  # [watched] room below the threshold, at least, in this window
     since: Floats  # [watched] time up to which it has been followed

@@ -50,7 +50,7 @@ def _emit_all(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, 
         _send(table, calendar, entries, unit, time, over)
         if not time < t_stop:
             continue
-        scan.count[unit] += 1
+        scan.fired[unit] += 1
         clock.work += 1
         if cells.logged[unit]:
             entry = log[clock.n_log]
@@ -58,13 +58,19 @@ def _emit_all(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, 
             clock.n_log += 1
 
 
+@inner
+def _segments(table, sent, n_sent):
+    """How many segments spikes put under way."""
+    n = np.int64(0)
+    for i in range(n_sent):
+        n += table.row[sent[i].unit + 1] - table.row[sent[i].unit]
+    return n
+
+
 @maker
 def _emit(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, over):
     """The same, in buffers with room for it."""
-    segments = 0
-    for i in range(n_sent):
-        segments += table.row[sent[i].unit + 1] - table.row[sent[i].unit]
-    entries = ahead(calendar, entries, segments)
+    entries = ahead(calendar, entries, _segments(table, sent, n_sent))
     log = room(log, scan.clock[0].n_log, n_sent)
     _emit_all(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, over)
     return entries, log
@@ -249,9 +255,7 @@ def run_scan(
         _look_after(cells, scan, ring, renewal)
         while clock.fed < feed.size and feed[clock.fed].time < end:
             n = _take_feed(scan, feed, sent, end)
-            entries, log = _emit(
-                cells, scan, table, calendar, entries, log, sent, n, t_stop, over
-            )
+            entries, log = _emit(cells, scan, table, calendar, entries, log, sent, n, t_stop, over)
         found = take(calendar, entries, window, table.link)
         shares = room(shares, np.int64(0), found.size)
         arrived = room(arrived, np.int64(0), _synapses(table, found))

@@ -25,6 +25,8 @@ from eventsim.engine.rows import (
     most_active,
     spikes_of,
 )
+from eventsim.engine.scan import ScanRun
+from eventsim.engine.scan import why_not as why_no_scan
 from eventsim.engine.state import LOG
 from eventsim.engine.visits import visiting_order
 from eventsim.engine.windows import (
@@ -50,6 +52,8 @@ MAX_LOOKS = 3_000_000_000
 
 def why_not(net: Network, duration: float = 0.0) -> str | None:
     """Why this engine is a bad choice for a network; None when it is a good one."""
+    if jumps.why_not(net, driven=False) is None or why_no_scan(net, {}, duration) is None:
+        return None
     _, longest = visiting_order(net)
     units = sum(p.n for p in net.populations)
     if duration / longest * units > MAX_LOOKS:
@@ -199,7 +203,7 @@ def begin_run(
     keep: Collection[str],
     drives: Drives,
     threads: int = 1,
-) -> WindowedRun | jumps.JumpRun:
+) -> WindowedRun | jumps.JumpRun | ScanRun:
     """The run of the fastest loop that fits a network.
 
     ``keep`` names the populations whose spikes are recorded, ``threads`` is how many cores this
@@ -209,4 +213,6 @@ def begin_run(
         return jumps.JumpRun(
             net, inputs, t_start, t_stop, keep=keep, drives=drives, threads=threads
         )
+    if why_no_scan(net, currents, t_stop - t_start) is None:
+        return ScanRun(net, inputs, t_start, t_stop, keep=keep, drives=drives)
     return WindowedRun(net, inputs, currents, t_start, t_stop, keep=keep, drives=drives)
