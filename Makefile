@@ -6,6 +6,7 @@
 #   make check         style, types, import directions, contents of the wheel
 #   make bench         speed of the engines
 #   make bench-peers   the same, beside other simulators, which it installs
+#   make performance   all measurements with peers, on a quiet machine; writes docs/performance.md
 #   make docs          the documentation, in docs/_build/html
 #   make test-browser  the report in Chromium, which must be there (CHROMIUM=... names it)
 #   make validation    the studies, one claim each
@@ -23,7 +24,8 @@ PEERS := $(VENV)/peers
 PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser check wheel bench bench-peers docs validation format clean
+.PHONY: help demo test test-browser check wheel bench bench-peers performance \
+  docs validation format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -78,13 +80,25 @@ $(PEERS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	$(BIN)/python -m venv $(PEERS)
 	$(PEERS)/bin/python tools/install_torch.py
 	$(PEERS_PIP) install --quiet "numpy<2.4" --editable ".[torch]"
-	$(PEERS_PIP) install --quiet --no-deps spikingtorch
+	-$(PEERS_PIP) install --quiet --no-deps spikingtorch
+	-$(PEERS_PIP) install --quiet --no-deps snntorch
 	-$(PEERS_PIP) install --quiet "numpy<2.4" nest-simulator
 	-$(PEERS_PIP) install --quiet "numpy<2.4" brian2
+	-$(PEERS_PIP) install --quiet "numpy<2.4" neuron
 	touch $@
 
 bench-peers: $(PEERS)/stamp
 	$(PEERS)/bin/python -m benchmarks --peers $(ARGS)
+
+MEASURED := docs/performance
+performance: $(PEERS)/stamp
+	mkdir -p $(MEASURED)
+	$(PEERS)/bin/python -m benchmarks --peers --full --json $(MEASURED)/speed.json --overwrite
+	$(PEERS)/bin/python -m benchmarks.cores --json $(MEASURED)/cores.json --overwrite
+	$(PEERS)/bin/python -m benchmarks.growth --json $(MEASURED)/growth.json --overwrite \
+	  --figure docs/images/performance_growth
+	$(PEERS)/bin/python -m benchmarks.latency --json $(MEASURED)/latency.json --overwrite
+	$(PEERS)/bin/python -m benchmarks.page
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -1,8 +1,8 @@
 """The same network in Brian2 with a step of 0.1 ms, as a C++ program of its own on one thread.
 
 Another model: spikes happen on the grid. Between steps the equations are integrated exactly.
-Spikes from outside are binned to the steps beforehand, as one sum for each neuron and step: less
-work than spikes, and less than to draw them.
+Of a unit of an Input at most one spike falls into a step; a second one moves to the next. Poisson
+sources are Brian2's own: a random number of spikes for each neuron and step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import eventsim as es
 from benchmarks.contender import Contender
 from benchmarks.workloads import Workload
 
-__all__ = ["NEEDS", "available", "brian_grid", "build_brian", "run_brian", "spike_count"]
+__all__ = ["NEEDS", "available", "brian_grid", "build_brian", "run_brian", "spike_counts"]
 
 NEEDS = "brian2 (with g++ and a numpy that it fits)"
 STEP = 1e-4  # s
@@ -69,35 +69,54 @@ def _neurons(b: Any, cells: es.Population) -> Any:
     return group
 
 
-def _synapses(b: Any, group: Any, link: es.Sparse) -> Any:
-    """All synapses of a projection have one weight, which becomes a constant."""
-    weight = float(link.weight[0])
-    if np.any(link.weight != weight):
-        raise ValueError(f"{link.where}: weight: expected one for all synapses")
+def _one_a_step(train: es.SpikeTrain, step: float) -> NDArray[np.int64]:
+    """Step of each spike, in the given order of the spikes; no unit has two in one step."""
+    steps = np.floor(train.times / step).astype(np.int64)
+    order = np.lexsort((steps, train.senders))
+    last = (-1, -1)
+    for k in order:
+        unit = int(train.senders[k])
+        if unit == last[0]:
+            steps[k] = max(steps[k], last[1] + 1)
+        last = unit, int(steps[k])
+    return steps
+
+
+def _sources(b: Any, train: es.SpikeTrain, n: int, step: float) -> Any:
+    steps = _one_a_step(train, step)
+    times = (steps + 0.5) * step * b.second
+    return b.SpikeGeneratorGroup(n, train.senders, times, sorted=False)
+
+
+def _synapses(b: Any, source: Any, target: Any, link: es.Dense | es.Sparse) -> Any:
+    """Synapses; where all of a projection have one weight, it becomes a constant."""
     variable = "v" if link.receptor is None else f"i{link.receptor}"
+    weight = np.asarray(link.weight, dtype=np.float64).reshape(-1)
+    same = bool(np.all(weight == weight[0]))
     made = b.Synapses(
-        group,
-        group,
+        source,
+        target,
+        "" if same else "weight : 1",
         on_pre=f"{variable}_post += weight",
-        delay=link.delay * b.second,
-        namespace={"weight": weight},
+        delay=link.min_delay * b.second,
+        namespace={"weight": float(weight[0])} if same else {},
     )
-    made.connect(i=link.pre, j=link.post)
+    if isinstance(link, es.Dense):
+        pre, post = (g.reshape(-1) for g in np.indices(link.weight.shape))
+        made.connect(i=pre, j=post)
+    else:
+        made.connect(i=link.pre, j=link.post)
+    if not same:
+        made.weight = weight
     return made
 
 
-def _binned(work: Workload, link: es.Sparse, step: float) -> NDArray[np.float64]:
-    """What the input adds to each neuron in each step; one synapse from each unit."""
-    train = work.train(link.source)
-    target = np.empty(link.pre.size, dtype=np.int64)
-    weight = np.empty(link.pre.size)
-    target[link.pre], weight[link.pre] = link.post, link.weight
-    steps = round(work.t_stop / step)
-    sums = np.zeros((steps, work.net[link.target].n))
-    place, senders = ((train.times + link.delay) / step).astype(np.int64), train.senders
-    seen = place < steps
-    np.add.at(sums, (place[seen], target[senders[seen]]), weight[senders[seen]])
-    return sums
+def _poisson(b: Any, p: es.Poisson, target: Any, link: es.Sparse) -> Any:
+    """Sources of its own for each neuron, together at the rate."""
+    (weight,), (rate,) = np.unique(link.weight), np.unique(p.rates)
+    variable = "v" if link.receptor is None else f"i{link.receptor}"
+    # Spikes of a step are binomial; a thousand sources a neuron make that Poisson.
+    return b.PoissonInput(target, variable, 1000, rate / 1000 * b.Hz, weight=float(weight))
 
 
 def build_brian(work: Workload, folder: str, step: float = STEP) -> None:
@@ -108,16 +127,20 @@ def build_brian(work: Workload, folder: str, step: float = STEP) -> None:
     b.set_device("cpp_standalone", build_on_run=False, directory=folder)
     b.device.activate(build_on_run=False, directory=folder)
     b.defaultclock.dt = step * b.second
-    (cells,) = (p for p in work.net.populations if isinstance(p, es.Population))
-    group = _neurons(b, cells)
-    parts = [group, b.SpikeMonitor(group, name="record")]
+    groups, parts = {}, []
+    for p in work.net.populations:
+        if isinstance(p, es.Population):
+            groups[p.name] = _neurons(b, p)
+            parts.append(b.SpikeMonitor(groups[p.name], name=f"record_{p.name}"))
+        elif not isinstance(p, es.Poisson):
+            groups[p.name] = _sources(b, work.trains[0], p.n, step)
+    parts += groups.values()
     for link in work.net.projections:
-        if isinstance(work.net[link.source], es.Input):
-            arriving = b.TimedArray(_binned(work, link, step), dt=step * b.second, name="arriving")
-            group.namespace["arriving"] = arriving
-            parts.append(group.run_regularly("v += arriving(t, i)", when="synapses"))
+        source, target = work.net[link.source], groups[link.target]
+        if isinstance(source, es.Poisson):
+            parts.append(_poisson(b, source, target, link))
         else:
-            parts.append(_synapses(b, group, link))
+            parts.append(_synapses(b, groups[link.source], target, link))
     b.device.insert_code("before_network_run", _BEFORE)
     b.device.insert_code("after_network_run", _AFTER)
     b.Network(parts).run(work.t_stop * b.second)
@@ -130,10 +153,14 @@ def run_brian(folder: str) -> float:
     return float(Path(folder, "cpu_s.txt").read_text(encoding="ascii"))
 
 
-def spike_count(folder: str) -> int:
-    """Spikes of the last run."""
-    (kept,) = Path(folder, "results").glob("_dynamic_array_record_t_*")
-    return int(np.fromfile(kept).size)
+def spike_counts(folder: str) -> dict[str, int]:
+    """Spikes of each population in the last run."""
+    before = "_dynamic_array_record_"
+    found = {}
+    for kept in Path(folder, "results").glob(before + "*_t_*"):
+        name = kept.name.removeprefix(before).rsplit("_t_", 1)[0]
+        found[name] = int(np.fromfile(kept).size)
+    return found
 
 
 def brian_grid(work: Workload) -> Contender:

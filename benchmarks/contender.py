@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 __all__ = ["Contender"]
@@ -23,3 +23,8 @@ class Contender:
     run: Callable[[], int | None]
     clock: Callable[[], float] = time.process_time
     elsewhere: bool = False  # in a process of its own, whose memory is not known
+    rounds: int | None = None  # a slow one takes part in so many rounds at most
+    #: What is done before the first round instead of a whole run, so that everything is compiled.
+    warm_up: Callable[[], object] | None = None
+    #: Spikes a second of the units of each population in the last run, where it is known.
+    rates: Callable[[], Mapping[str, float]] = dict

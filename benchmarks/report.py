@@ -1,4 +1,4 @@
-"""Tables and JSON of what was measured."""
+"""Records of what was measured, their tables, and the JSON that keeps them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,57 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import Measured, Spread, ratios
+from benchmarks.build import Built
+from benchmarks.targets import verdicts
+from benchmarks.timing import Measured, ratios
 from benchmarks.workloads import Workload
 
-__all__ = ["machine", "record", "table", "versions", "write"]
+__all__ = [
+    "caches",
+    "machine",
+    "number",
+    "record",
+    "spread",
+    "summary",
+    "table",
+    "versions",
+    "write",
+]
+
+_PACKAGES = (
+    "eventsim",
+    "numpy",
+    "numba",
+    "torch",
+    "spikingtorch",
+    "snntorch",
+    "nest-simulator",
+    "brian2",
+    "neuron",
+)
+_CPU = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+def caches() -> dict[str, str]:
+    """Sizes of the first core's caches of data, where the system tells."""
+    found = {}
+    for folder in sorted(_CPU.glob("index*")):
+        kind, level, size = (
+            (folder / name).read_text(encoding="ascii").strip()
+            for name in ("type", "level", "size")
+        )
+        if kind != "Instruction":
+            found[f"L{level}"] = size
+    return found
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores and system."""
+    """Processor, cores, caches and system."""
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -29,6 +68,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": processor,
         "cores": os.cpu_count(),
+        "caches": caches(),
         "system": f"{platform.system()} {platform.machine()}",
         "load": load,
     }
@@ -37,8 +77,7 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that take part."""
     found = {"python": platform.python_version()}
-    simulators = ("nest-simulator", "brian2")
-    for package in ("eventsim", "numpy", "numba", "torch", "spikingtorch", *simulators):
+    for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -46,13 +85,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def record(work: Workload, measured: list[Measured]) -> dict[str, Any]:
+def record(
+    work: Workload,
+    keys: Sequence[str],
+    measured: Sequence[Measured],
+    built: Built | None = None,
+    missing: Sequence[str] = (),
+) -> dict[str, Any]:
     """Everything measured on one workload, as plain types."""
+    over = ratios(list(measured), measured[0])
     return {
         "title": work.title,
         "simulated_s": work.t_stop,
+        "built": built and dataclasses.asdict(built),
+        "missing": list(missing),
+        "expected_rates": dict(work.expected),
         "contenders": [
             {
+                "key": key,
                 "name": row.name,
                 "samples": row.samples,
                 "synaptic_events": row.events,
@@ -60,58 +110,119 @@ def record(work: Workload, measured: list[Measured]) -> dict[str, Any]:
                 "ms_per_sample": dataclasses.asdict(row.ms_per_sample),
                 "events_per_s": row.events_per_s and dataclasses.asdict(row.events_per_s),
                 "peak_mib": row.peak_mib,
+                "rates": dict(row.rates),
             }
-            for row in measured
+            for key, row in zip(keys, measured, strict=True)
         ],
+        "base": keys[0],
         "time_over": {
-            measured[0].name: {
-                name: dataclasses.asdict(spread)
-                for name, spread in ratios(measured, measured[0]).items()
-            }
+            key: dataclasses.asdict(over[row.name])
+            for key, row in zip(keys[1:], measured[1:], strict=True)
         },
     }
 
 
-def _number(value: float) -> str:
+def number(value: float | None) -> str:
     """Three digits or more, without an exponent."""
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-
-
-def _cells(spread: Spread | None, scale: float = 1.0) -> str:
-    if spread is None:
+    if value is None:
         return "-"
-    return " / ".join(_number(value * scale) for value in (spread.min, spread.median, spread.max))
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def table(work: Workload, measured: list[Measured]) -> str:
-    """Markdown table; each cell is least / median / greatest of the rounds."""
-    lines = [
-        f"**{work.name}**: {work.title}",
+def spread(values: Mapping[str, float] | None, scale: float = 1.0) -> str:
+    """Least / median / greatest."""
+    if values is None:
+        return "-"
+    return " / ".join(number(values[key] * scale) for key in ("min", "median", "max"))
+
+
+def _built(built: Mapping[str, float]) -> str:
+    return (
+        f"{built['synapses'] * 1e-6:.3g} million synapses; CPU seconds to draw the network "
+        f"{number(built['drawn_cpu_s'])}, to arrange its synapses "
+        f"{number(built['arranged_cpu_s'])}; {number(built['bytes_per_synapse'])} bytes a synapse."
+    )
+
+
+def _rates(kept: Mapping[str, Any]) -> list[str]:
+    """Rates that were found beside those that were expected."""
+    expected, found = kept["expected_rates"], kept["contenders"][0]["rates"]
+    if not expected:
+        return []
+    return [
         "",
-        "| | samples | ms/sample | CPU s per simulated s | M synaptic events/s "
-        f"| time over {measured[0].name} | peak MiB |",
-        "|---|---|---|---|---|---|---|",
+        "| spikes a second of a neuron | " + " | ".join(expected) + " |",
+        "|---" * (len(expected) + 1) + "|",
+        "| published | " + " | ".join(number(expected[name]) for name in expected) + " |",
+        "| this run | " + " | ".join(number(found[name]) for name in expected) + " |",
     ]
-    compared = ratios(measured, measured[0])
-    for row in measured:
-        memory = "-" if row.peak_mib is None else f"{row.peak_mib:.0f}"
+
+
+def table(name: str, kept: Mapping[str, Any]) -> str:
+    """Markdown table of a record; each cell is least / median / greatest of the rounds."""
+    rows = kept["contenders"]
+    lines = [
+        f"**{name}**: {kept['title']}",
+        "",
+        "| | samples | rounds | ms/sample | CPU s per simulated s | M synaptic events/s "
+        f"| time over {rows[0]['name']} | peak MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        times, memory = row["ms_per_sample"], row["peak_mib"]
         lines.append(
-            f"| {row.name} | {row.samples} | {_cells(row.ms_per_sample)} "
-            f"| {_cells(row.ms_per_sample, 1e-3 / work.t_stop)} "
-            f"| {_cells(row.events_per_s, 1e-6)} | {_cells(compared.get(row.name))} | {memory} |"
+            f"| {row['name']} | {row['samples']} | {len(row['cpu_s'])} | {spread(times)} "
+            f"| {spread(times, 1e-3 / kept['simulated_s'])} "
+            f"| {spread(row['events_per_s'], 1e-6)} | {spread(kept['time_over'].get(row['key']))} "
+            f"| {'-' if memory is None else f'{memory:.0f}'} |"
+        )
+    if kept["built"]:
+        lines += ["", _built(kept["built"])]
+    lines += _rates(kept)
+    if kept["missing"]:
+        lines += ["", f"Without {', '.join(kept['missing'])}: not installed."]
+    return "\n".join(lines)
+
+
+def _targets(records: Mapping[str, Any], name: str) -> str:
+    said = {True: "reached", False: "missed", None: "not measured"}
+    cells = []
+    for target, found, reached in verdicts(records, name):
+        shown = "" if found is None else f" ({number(found)})"
+        cells.append(f"{target}: {said[reached]}{shown}")
+    return "; ".join(cells) or "-"
+
+
+def summary(records: Mapping[str, Any]) -> str:
+    """Markdown table with one line for each workload: medians, and what was aimed at."""
+    lines = [
+        "| | engine | ms/sample | CPU s per simulated s | M synaptic events/s "
+        "| time of others over it | peak MiB | target |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, kept in records.items():
+        first, *others = kept["contenders"]
+        median, events = first["ms_per_sample"]["median"], first["events_per_s"]
+        over = "; ".join(
+            f"{row['name']} {number(kept['time_over'][row['key']]['median'])}" for row in others
+        )
+        lines.append(
+            f"| {name} | {first['name']} | {number(median)} "
+            f"| {number(median * 1e-3 / kept['simulated_s'])} "
+            f"| {number(events and events['median'] * 1e-6)} | {over} "
+            f"| {number(first['peak_mib'])} | {_targets(records, name)} |"
         )
     return "\n".join(lines)
 
 
-def write(path: Path, records: dict[str, Any], repeat: int) -> None:
-    """Keep everything as JSON."""
-    content = {
+def write(path: Path, content: Mapping[str, Any], module: str = "benchmarks") -> None:
+    """Keep a measurement as JSON, with the machine, the versions and the command."""
+    everything = {
         "machine": machine(),
         "versions": versions(),
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
-        "repeat": repeat,
-        "workloads": records,
+        "command": " ".join([f"python -m {module}", *sys.argv[1:]]),
+        **content,
     }
     partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)

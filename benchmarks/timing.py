@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,7 @@ class Measured:
     events: int | None
     cpu_s: list[float] = field(default_factory=list)
     peak_mib: float | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ms_per_sample(self) -> Spread:
@@ -49,27 +50,34 @@ class Measured:
 def in_turn(
     contenders: list[Contender], repeat: int, report: Callable[[int], None] = lambda done: None
 ) -> list[Measured]:
-    """Measure all contenders ``repeat`` times, in turn, after one round that is not counted.
+    """Measure all contenders ``repeat`` times, in turn, after a warm-up that is not counted.
 
     The time is that of all threads of a process, so hidden parallelism would show.
     """
-    measured = [Measured(c.name, c.samples, c.run()) for c in contenders]
+    for contender in contenders:
+        (contender.warm_up or contender.run)()
+    measured = [Measured(c.name, c.samples, None) for c in contenders]
     for done in range(repeat):
         for contender, row in zip(contenders, measured, strict=True):
-            began = contender.clock()
-            contender.run()
-            row.cpu_s.append(contender.clock() - began)
+            if contender.rounds is None or done < contender.rounds:
+                began = contender.clock()
+                row.events = contender.run()
+                row.cpu_s.append(contender.clock() - began)
+                row.rates = contender.rates()
         report(done + 1)
     return measured
 
 
 def ratios(measured: list[Measured], base: Measured) -> dict[str, Spread]:
-    """Time per sample of each other contender over that of ``base``, round by round."""
+    """Time per sample of each other contender over that of ``base``, round by round.
+
+    Of rounds that both took part in.
+    """
     return {
         row.name: Spread.of(
             [
                 (mine / row.samples) / (other / base.samples)
-                for mine, other in zip(row.cpu_s, base.cpu_s, strict=True)
+                for mine, other in zip(row.cpu_s, base.cpu_s, strict=False)
             ]
         )
         for row in measured

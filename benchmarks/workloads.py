@@ -9,8 +9,8 @@ W1x
     The same with one exponential receptor, tau_syn = tau / 2, and weights four times as large:
     hidden neurons fire at about 0.11 per t_ref.
 W2
-    Recurrent, delta synapses: 12,500 neurons, each with 1,250 random inputs and a Poisson train of
-    20 kHz from outside (`benchmarks.brunel`). 50 ms.
+    Recurrent, delta synapses: 12,500 neurons, each with 1,250 random inputs and a Poisson source of
+    20 kHz outside (`benchmarks.brunel`). 50 ms.
 W3
     Recurrent, exponential currents: 4,000 neurons without input (`benchmarks.cuba`). 1 s.
 W4
@@ -18,23 +18,29 @@ W4
     keep their size: 28, 14, 7), delta synapses, max pooling by first spike. Poisson input at 0.2
     per t_ref for 16 t_ref. The weights' standard deviation is 1.4 / sqrt(inputs of a neuron), as
     in W1, which gives rates of the same order.
+W5
+    The cortical microcircuit of Potjans and Diesmann, exponential currents, Poisson sources outside
+    (`benchmarks.microcircuit`), at a tenth of its size: 7,717 neurons. 100 ms.
+W5-full
+    The same at full size: 77,169 neurons, 299 million synapses. It needs some GiB of memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 import eventsim as es
-from benchmarks import brunel, cuba
-from eventsim.engine.poisson import Drives
+from benchmarks import brunel, cuba, microcircuit
 
 __all__ = [
+    "LARGE",
     "WORKLOADS",
     "Workload",
     "convolutional",
+    "cortical",
     "feed_forward",
     "random_deltas",
     "random_exponentials",
@@ -55,6 +61,17 @@ class Workload:
     trains: list[es.SpikeTrain]  # of the Input, one for each sample; empty where there is none
     t_stop: float
     queue_samples: int = 1  # so many samples are enough for the slow engine
+    #: Contender -> it takes part in so many rounds at most; 0 leaves it out.
+    rounds: Mapping[str, int] = field(default_factory=dict)
+    #: The same kind of network, small: runs through the same kernels.
+    small: Callable[[], Workload] | None = None
+    #: Spikes a second that populations are known to have.
+    expected: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether spikes lead back to where they came from, after a delay."""
+        return any(link.min_delay > 0.0 for link in self.net.projections)
 
     @property
     def samples(self) -> int:
@@ -65,12 +82,6 @@ class Workload:
     def steps(self) -> int:
         """Steps of a coarse model that cover the run."""
         return round(self.t_stop / T_REF)
-
-    def train(self, name: str) -> es.SpikeTrain:
-        """Spikes of an Input in the first sample, or those a Poisson population draws in it."""
-        if isinstance(self.net[name], es.Poisson):
-            return Drives(self.net, 0, 0, 0.0).trains(self.t_stop)[name]
-        return self.trains[0]
 
     def inputs(self, samples: int) -> dict[str, list[es.SpikeTrain]]:
         """Input of the first samples, as `eventsim.simulate` takes it."""
@@ -163,8 +174,17 @@ def random_deltas(
 ) -> Workload:
     """Recurrent network of delta neurons with input from outside."""
     net = brunel.brunel(excitatory, inhibitory)
-    title = f"Brunel, {excitatory + inhibitory} neurons, deltas, {1e3 * t_stop:g} ms"
-    return Workload(name, title, net, [], t_stop)
+    n = excitatory + inhibitory
+    title = f"Brunel, {n} neurons, deltas, {1e3 * t_stop:g} ms"
+    return Workload(
+        name,
+        title,
+        net,
+        [],
+        t_stop,
+        rounds={"queue": 1, "nest": 2, "nest_grid": 3},
+        small=lambda: random_deltas(name, 160, 40, 0.02),
+    )
 
 
 def random_exponentials(
@@ -177,7 +197,26 @@ def random_exponentials(
     """Recurrent network with exponential currents that runs on its own."""
     net = cuba.cuba(excitatory, inhibitory, probability)
     title = f"CUBA, {excitatory + inhibitory} neurons, exponential currents, {1e3 * t_stop:g} ms"
-    return Workload(name, title, net, [], t_stop)
+    return Workload(
+        name, title, net, [], t_stop, small=lambda: random_exponentials(name, 160, 40, 0.2, 0.1)
+    )
+
+
+def cortical(name: str, scale: float, t_stop: float = 0.1) -> Workload:
+    """Layers of a cortex, exponential currents, Poisson sources outside."""
+    net = microcircuit.microcircuit(scale)
+    n = sum(p.n for p in net.populations if isinstance(p, es.Population))
+    title = f"Potjans-Diesmann, {n} neurons, exponential currents, {1e3 * t_stop:g} ms"
+    return Workload(
+        name,
+        title,
+        net,
+        [],
+        t_stop,
+        rounds={"queue": 1 if scale < 0.5 else 0},
+        small=lambda: cortical(name, 0.01, 0.005),
+        expected=microcircuit.RATES,
+    )
 
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
@@ -187,4 +226,9 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W2": lambda: random_deltas("W2"),
     "W3": lambda: random_exponentials("W3"),
     "W4": lambda: convolutional("W4"),
+    "W5": lambda: cortical("W5", 0.1),
+    "W5-full": lambda: cortical("W5-full", 1.0),
 }
+
+#: Run only where they are asked for.
+LARGE = ("W5-full",)

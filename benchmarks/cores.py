@@ -1,0 +1,122 @@
+"""Two cores against one: ``python -m benchmarks.cores [--workload W1 ...] [--json FILE]``.
+
+Wall time of `eventsim.simulate` with one thread and with several, in turn, and whether all bits
+of the results are the same. Samples of a batch are shared among threads (W1, W4); in one recurrent
+network threads share the neurons (W2, W5).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+import eventsim as es
+from benchmarks import report
+from benchmarks.arguments import add_json, check_json, positive
+from benchmarks.engines import neurons
+from benchmarks.timing import Spread
+from benchmarks.workloads import WORKLOADS, Workload
+
+__all__ = ["DEFAULT", "measure", "same_bits", "table"]
+
+DEFAULT = ("W1", "W4", "W2", "W5")
+THREADS, REPEAT = 2, 5
+#: Speed-up that is aimed at: over samples, and inside one network.
+TARGETS = {False: 1.8, True: 1.5}
+
+
+def _each(result: es.Result | es.Results) -> Iterator[es.Result]:
+    yield from result if isinstance(result, es.Results) else [result]
+
+
+def _arrays(result: es.Result) -> Iterator[NDArray[Any]]:
+    for name in sorted(result.counts):
+        yield result.counts[name]
+    for name in sorted(result.spikes):
+        yield result.spikes[name].senders
+        yield result.spikes[name].times
+
+
+def same_bits(a: es.Result | es.Results, b: es.Result | es.Results) -> bool:
+    """Whether counts and spikes of two runs are equal, to the last bit."""
+    pairs = list(zip(_each(a), _each(b), strict=True))
+    return all(x.n_events == y.n_events for x, y in pairs) and all(
+        p.dtype == q.dtype and p.tobytes() == q.tobytes()
+        for x, y in pairs
+        for p, q in zip(_arrays(x), _arrays(y), strict=True)
+    )
+
+
+def measure(work: Workload, threads: int, repeat: int) -> dict[str, Any]:
+    """Wall seconds with one thread and with ``threads``, and whether results are the same."""
+    inputs, keep = work.inputs(work.samples), neurons(work.net)
+
+    def run(count: int) -> tuple[float, es.Result | es.Results]:
+        began = time.perf_counter()
+        result = es.simulate(work.net, inputs, work.t_stop, record=keep, threads=count)
+        return time.perf_counter() - began, result
+
+    one, many = run(1)[1], run(threads)[1]
+    engine = next(_each(one)).engine
+    times: dict[int, list[float]] = {1: [], threads: []}
+    for _ in range(repeat):
+        for count in times:
+            times[count].append(run(count)[0])
+    return {
+        "title": work.title,
+        "engine": engine,
+        "samples": work.samples,
+        "threads": threads,
+        "target": TARGETS[work.recurrent],
+        "wall_s": {str(count): seconds for count, seconds in times.items()},
+        "same_bits": same_bits(one, many),
+    }
+
+
+def table(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown table; each cell is least / median / greatest of the rounds."""
+    lines = [
+        "| | engine | samples | threads | wall ms, one thread | wall ms, all | speed-up | target "
+        "| same bits |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, kept in records.items():
+        one, many = kept["wall_s"]["1"], kept["wall_s"][str(kept["threads"])]
+        gain = Spread.of([a / b for a, b in zip(one, many, strict=True)])
+        reached = "reached" if gain.median >= kept["target"] else "missed"
+        cells = [report.spread(vars(Spread.of(seconds)), 1e3) for seconds in (one, many)]
+        lines.append(
+            f"| {name} | {kept['engine']} | {kept['samples']} | {kept['threads']} "
+            f"| {cells[0]} | {cells[1]} | {report.spread(vars(gain))} "
+            f"| {kept['target']:g}: {reached} | {'yes' if kept['same_bits'] else 'NO'} |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cores", description=__doc__)
+    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(DEFAULT))
+    parser.add_argument("--threads", type=positive, default=THREADS)
+    parser.add_argument("--repeat", type=positive, default=REPEAT)
+    add_json(parser)
+    chosen = parser.parse_args(arguments)
+    check_json(parser, chosen)
+    if chosen.threads < 2:
+        parser.error("--threads: expected at least 2")
+    records = {}
+    for name in chosen.workload:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        records[name] = measure(WORKLOADS[name](), chosen.threads, chosen.repeat)
+    print(table(records))
+    if chosen.json:
+        report.write(chosen.json, {"workloads": records}, "benchmarks.cores")
+    return 0 if all(kept["same_bits"] for kept in records.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

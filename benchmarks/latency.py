@@ -1,0 +1,130 @@
+"""Time until something happens: ``python -m benchmarks.latency [--json FILE]``.
+
+Wall time of commands in processes of their own: Python alone, ``import eventsim``, the demo with
+kernels that are compiled already, and the demo with an empty cache of kernels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import report
+from benchmarks.arguments import add_json, check_json, positive
+from benchmarks.timing import Spread
+
+__all__ = ["COMMANDS", "Command", "measure", "table"]
+
+REPEAT, COLD_REPEAT = 9, 3
+_ROOT = Path(__file__).resolve().parent.parent
+_DEMO = ("-m", "eventsim", "demo", "--overwrite", "--out")
+
+
+class Command(NamedTuple):
+    """Arguments of Python, and what is aimed at, in seconds."""
+
+    title: str
+    arguments: tuple[str, ...]
+    target: float | None
+    cold: bool = False  # each run with an empty cache of kernels
+    writes: bool = False  # its last argument is a folder for what it writes
+
+
+COMMANDS = {
+    "python": Command("Python alone", ("-c", "pass"), None),
+    "import": Command("`import eventsim`", ("-c", "import eventsim"), 0.3),
+    "warm": Command("demo, kernels compiled", _DEMO, 2.0, writes=True),
+    "cold": Command("demo, nothing compiled", _DEMO, 20.0, cold=True, writes=True),
+}
+
+
+def _run(command: Command, environment: Mapping[str, str]) -> tuple[float, float]:
+    """Wall seconds until the first line is printed, and until the end."""
+    with tempfile.TemporaryDirectory(prefix="eventsim-latency-") as folder:
+        caches = {"NUMBA_CACHE_DIR": f"{folder}/kernels"} if command.cold else {}
+        out = [f"{folder}/out"] if command.writes else []
+        began = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, "-u", *command.arguments, *out],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **environment, **caches},
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            first = time.perf_counter() - began
+            process.stdout.read()
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command.arguments)}: status {process.returncode}")
+        return first, time.perf_counter() - began
+
+
+def measure(names: Sequence[str], repeat: int, cold_repeat: int) -> dict[str, Any]:
+    """Wall seconds of each command: warm ones in turn after a round that is not counted."""
+    place = {"PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
+    kept: dict[str, Any] = {
+        name: {
+            "title": COMMANDS[name].title,
+            "target": COMMANDS[name].target,
+            "first_line_s": [],
+            "wall_s": [],
+        }
+        for name in names
+    }
+    warm = [name for name in names if not COMMANDS[name].cold]
+    cold = [name for name in names if COMMANDS[name].cold]
+    for name in warm:
+        _run(COMMANDS[name], place)
+    for name in warm * repeat + cold * cold_repeat:
+        first, whole = _run(COMMANDS[name], place)
+        kept[name]["first_line_s"].append(first)
+        kept[name]["wall_s"].append(whole)
+    return kept
+
+
+def table(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown table; each cell is least / median / greatest of the runs."""
+    lines = [
+        "| | runs | first line, s | end, s | less Python alone, s | target |",
+        "|---|---|---|---|---|---|",
+    ]
+    alone = records.get("python")
+    for name, kept in records.items():
+        whole, target, less = Spread.of(kept["wall_s"]), kept["target"], None
+        if alone and name != "python":
+            less = whole.median - Spread.of(alone["wall_s"]).median
+        said = "-"
+        if target is not None:
+            said = f"under {target:g}: {'reached' if whole.median < target else 'missed'}"
+        prints = COMMANDS[name].writes
+        first = report.spread(vars(Spread.of(kept["first_line_s"])) if prints else None)
+        lines.append(
+            f"| {kept['title']} | {len(kept['wall_s'])} | {first} | {report.spread(vars(whole))} "
+            f"| {report.number(less)} | {said} |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
+    parser.add_argument("--command", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--repeat", type=positive, default=REPEAT)
+    parser.add_argument("--cold-repeat", type=positive, default=COLD_REPEAT)
+    add_json(parser)
+    chosen = parser.parse_args(arguments)
+    check_json(parser, chosen)
+    records = measure(chosen.command, chosen.repeat, chosen.cold_repeat)
+    print(table(records))
+    if chosen.json:
+        report.write(chosen.json, {"commands": records}, "benchmarks.latency")
+
+
+if __name__ == "__main__":
+    main()
