@@ -243,6 +243,8 @@ def test_what_does_not_fit():
         ({"adapt_beta": 0.1, "tau_adapt": 0.1}, "adapts"),
     ):
         assert word in why_not(alone(**change), {}, 1.0)
+    both = es.Network([*alone(), es.Population("deltas", 3, tau_mem=2 * MS)], [])
+    assert why_not(both, {}, 1.0) is None and width_of(both) == 0.5 * MS
     assert width_of(alone()) < 1 * MS and width_of(alone(delay=50 * MS)) == 1.25 * MS
 
 

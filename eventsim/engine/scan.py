@@ -75,7 +75,7 @@ def width_of(net: Network) -> float:
     neurons = _neurons(net)
     names = {p.name for p in neurons}
     delays = [p.min_delay for p in net.projections if p.source in names]
-    fastest = min(min(p.array("tau_mem").min(), *p.receptor_times.flat) for p in neurons)
+    fastest = min(min([p.array("tau_mem").min(), *p.receptor_times.flat]) for p in neurons)
     # A little shorter, so that no rounding of an end can reach a delay.
     return float(min(min(delays, default=inf) * (1.0 - 2.0**-20), _PART * fastest))
 
