@@ -36,7 +36,7 @@ def ring(scope):
 
 
 def brunel(scope):
-    assert len(scope["spikes"]) / 0.4 / scope["N_EXC"] == pytest.approx(14, abs=0.5)
+    assert len(scope["spikes"]) / 0.4 / scope["N_EXC"] == pytest.approx(15, abs=0.5)
     assert 0.8 < np.mean(scope["variation"]) < 1.0
 
 

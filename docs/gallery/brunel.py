@@ -5,7 +5,7 @@ A random network that inhibits itself
 1,250 neurons joined at random, with Poisson input and more inhibition than excitation.
 
 1,000 excitatory and 250 inhibitory neurons are joined by delta synapses, and each has a Poisson
-input of its own. Inhibition dominates: single neurons spike at about 14 /s and almost as
+input of its own. Inhibition dominates: single neurons spike at about 15 /s and almost as
 irregularly as their input, while the activity of the whole rises and falls within milliseconds.
 This is model A of Brunel (2000), scaled down: a tenth of his neurons and of the synapses of each
 (100 excitatory and 25 inhibitory), at eight times the weight (0.8 mV). That nearly keeps the mean
