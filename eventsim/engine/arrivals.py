@@ -22,6 +22,7 @@ __all__ = [
     "Sources",
     "arrivals",
     "delta_arrivals",
+    "frees",
     "operations",
 ]
 
@@ -181,3 +182,18 @@ def delta_arrivals(
     )
     _move(table, apart, tau, False)
     return table, begin
+
+
+@njit
+def frees(ops, bounds, t_ref):
+    """For each arrival the first one after the refractory period of a spike at its time."""
+    found = np.empty(ops.size, np.int64)
+    for sample in range(bounds.size - 1):
+        end = bounds[sample + 1] - 1
+        k = bounds[sample]
+        for i in range(bounds[sample], end + 1):
+            until = ops[i].time + t_ref
+            while k < end and ops[k].time < until:
+                k += 1
+            found[i] = k
+    return found

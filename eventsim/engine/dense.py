@@ -112,9 +112,13 @@ def _jump(weights, at, ops, first, stop):
 
 @inner
 def _deltas(
-    lanes, theta, weights, at, ops, begin, end, v, ends, waiting, t_start, unit, out, n_out
+    lanes, theta, weights, at, ops, frees, begin, end, v, ends, waiting, t_start, unit, out, n_out
 ):
-    """One block, one sample, arrivals only: nothing happens between instants."""
+    """One block, one sample, arrivals only: nothing happens between instants.
+
+    ``frees`` says, where it is the same for all lanes, which arrival is the first after the
+    refractory period of a spike at each arrival.
+    """
     x, limit = load(v, 0), load(theta, unit)
     head, tail, release = np.int64(0), np.int64(0), end
     i, now, high, gap = begin, t_start, np.int64(0), np.int64(0)
@@ -132,8 +136,11 @@ def _deltas(
                 return n_out
             if u.ref_until > now:
                 x = put(x, lane, -np.inf)
-                ends[lane] = _first_from(ops, i + gap, i, end, u.ref_until)
-                gap = ends[lane] - i
+                if frees.size > 0 and i > begin:
+                    ends[lane] = frees[i - 1]
+                else:
+                    ends[lane] = _first_from(ops, i + gap, i, end, u.ref_until)
+                    gap = ends[lane] - i
                 _wait(lane, ends, waiting, head, tail)
                 tail += 1
                 release = ends[waiting[head % BLOCK]]
@@ -291,7 +298,9 @@ def _driven(
 
 
 @njit
-def run_dense(units, theta, weights, spread, ops, bounds, steps, step_at, driven, t_start, out):
+def run_dense(
+    units, theta, weights, spread, ops, frees, bounds, steps, step_at, driven, t_start, out
+):
     """Spikes of a layer for a batch of samples; their number, FULL or STUCK.
 
     ``weights`` is [block, row, lane], flat: deltas in volts, pulses in volts per second. The
@@ -325,7 +334,7 @@ def run_dense(units, theta, weights, spread, ops, bounds, steps, step_at, driven
                 )  # fmt: skip
             else:
                 n_out = _deltas(
-                    lanes, theta, weights, block * size, ops, begin, end, v, ends, waiting,
+                    lanes, theta, weights, block * size, ops, frees, begin, end, v, ends, waiting,
                     t_start, first, out, n_out,
                 )  # fmt: skip
             if n_out < 0:

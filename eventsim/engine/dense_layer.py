@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, operations
+from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, frees, operations
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.dense import run_dense
 from eventsim.engine.layer import collect, scaled, sources_of
@@ -55,7 +55,10 @@ class DenseLayer:
             ops, pointer = operations(self.sources, spikes, steps, step_at)
             table, bounds = arrivals(ops, pointer, tau, *interval, driven)
         fixed = (self.units, self.theta, self.weights, self.spread)
-        rest = (table, bounds, steps, step_at, driven, interval[0])
+        t_ref = self.units["t_ref"]
+        alike = not driven and t_ref[0] > 0.0 and bool((t_ref == t_ref[0]).all())
+        free = frees(table, bounds, t_ref[0]) if alike else np.zeros(0, dtype=np.int64)
+        rest = (table, free, bounds, steps, step_at, driven, interval[0])
         room = 4 * table.size + 64 * self.units.size
         out = collect(lambda out: run_dense(*fixed, *rest, out), room, limit)
         if out is None:
