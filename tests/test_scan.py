@@ -11,6 +11,7 @@ import eventsim as es
 from eventsim.engine import scan
 from eventsim.engine.poisson import Drives
 from eventsim.engine.scan import ScanRun, cannot, why_not, width_of
+from eventsim.engine.scan_state import Buffers
 from eventsim.errors import IncompleteRunWarning
 from tests import naive
 
@@ -158,6 +159,21 @@ def test_pieces_leave_every_bit(effort, monkeypatch):
     assert_same_bits(whole, scanned(net, inputs, 0.05, prepare=prepare))
     monkeypatch.setattr(scan, "EFFORT_PER_CALL", effort)
     assert_same_bits(whole, scanned(net, inputs, 0.05))
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_buffers_that_have_to_grow_leave_every_bit(size):
+    """One spike at a time is followed and sent on; segments and lists begin with no room."""
+    rng = np.random.default_rng(3)
+    net, inputs = network(rng, 70), outside(rng, 0.05)
+
+    def prepare(run):
+        run._buffers = Buffers(*(buffer[:size].copy() for buffer in run._buffers))
+
+    small = scanned(net, inputs, 0.05, prepare=prepare)
+    assert_same_bits(scanned(net, inputs, 0.05), small)
+    sizes = {name: getattr(small._buffers, name).size for name in Buffers._fields}
+    assert sizes.pop("sent") == size < min(sizes.values())
 
 
 @pytest.mark.parametrize("t_stop", [0.05, 0.0501234, 0.0777])

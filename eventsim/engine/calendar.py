@@ -21,9 +21,12 @@ __all__ = [
     "UNDER_WAY",
     "ahead",
     "begins",
+    "coming",
+    "empty_into",
     "in_order",
     "new_calendar",
     "put",
+    "sort",
     "take",
     "window_of",
 ]
@@ -46,6 +49,10 @@ RING = np.dtype(
         ("held", np.int64),  # entries under way
     ]
 )
+
+
+#: So many entries are sorted by insertion, more by merging.
+_FEW = 12
 
 
 class Calendar(NamedTuple):
@@ -126,53 +133,99 @@ def _after(a, b, link):
     return a.segment > b.segment
 
 
-@maker
-def take(calendar, entries, k, link):
-    """Empty window ``k``: its entries, sorted; ``link`` is the projection of each segment."""
-    ring, slot = calendar.ring[0], k % calendar.heads.size
-    n, at = 0, calendar.heads[slot]
+@inner
+def coming(calendar, entries, k):
+    """How many entries window ``k`` has."""
+    n, at = np.int64(0), calendar.heads[k % calendar.heads.size]
     while at >= 0:
         n += 1
         at = entries[at].next
-    found, other = np.empty(n, entries.dtype), np.empty(n, entries.dtype)
-    at = np.int64(calendar.heads[slot])
-    for i in range(n):
-        found[i] = entries[at]
+    return n
+
+
+@inner
+def empty_into(calendar, entries, k, found):
+    """Empty window ``k`` into ``found``, in the order in which entries were put; their number."""
+    ring, slot, n = calendar.ring[0], k % calendar.heads.size, np.int64(0)
+    at = calendar.heads[slot]
+    while at >= 0:
+        found[n] = entries[at]
         entries[at].next = ring.free
         ring.free = at
-        at = np.int64(found[i].next)
+        at = found[n].next
+        n += 1
     ring.held -= n
     calendar.heads[slot] = calendar.tails[slot] = -1
-    return in_order(found, other, link)
+    return n
 
 
 @maker
-def in_order(found, other, link):
-    """Entries by (time, projection, source unit); ``other`` is as long, and is overwritten.
+def take(calendar, entries, k, link):
+    """Empty window ``k``: its entries, sorted; ``link`` is the projection of each segment."""
+    n = coming(calendar, entries, k)
+    found, other = np.empty(n, entries.dtype), np.empty(n, entries.dtype)
+    empty_into(calendar, entries, k, found)
+    return in_order(found, other, link)
+
+
+@inner
+def _insert(found, spare, n, link):
+    """Sort a few entries by insertion; ``spare`` has room for one."""
+    for i in range(1, n):
+        if _after(found[i - 1], found[i], link):
+            spare[0] = found[i]
+            k = i
+            while k > 0 and _after(found[k - 1], spare[0], link):
+                found[k] = found[k - 1]
+                k -= 1
+            found[k] = spare[0]
+
+
+@inner
+def _merge(a, stop, last, found, other, link):
+    """Merge the runs ``[a, stop)`` and ``[stop, last)`` of ``found`` into ``other``."""
+    b = stop
+    for i in range(a, last):
+        if b == last or (a < stop and not _after(found[a], found[b], link)):
+            other[i] = found[a]
+            a += 1
+        else:
+            other[i] = found[b]
+            b += 1
+
+
+@inner
+def sort(found, other, ends, n, link):
+    """Sort ``n`` entries by (time, projection, source unit).
 
     They come mostly in ascending runs, as spikes are put in order: runs are merged in pairs.
+    ``other`` and ``ends`` have room for as many, and for one.
     """
-    n = found.size
-    ends = np.empty(n + 1, np.int64)
-    runs, ends[0] = 0, 0
+    if n <= _FEW:
+        _insert(found, other, n, link)
+        return
+    runs, passes, ends[0] = 0, 0, 0
     for i in range(1, n + 1):
         if i == n or _after(found[i - 1], found[i], link):
             runs += 1
             ends[runs] = i
+    source, target = found, other
     while runs > 1:
         merged = 0
         for r in range(0, runs, 2):
-            a, stop = ends[r], ends[r + 1]
-            b, last = stop, ends[min(r + 2, runs)]
-            for i in range(ends[r], last):
-                if b == last or (a < stop and not _after(found[a], found[b], link)):
-                    other[i] = found[a]
-                    a += 1
-                else:
-                    other[i] = found[b]
-                    b += 1
+            last = ends[min(r + 2, runs)]
+            _merge(ends[r], ends[r + 1], last, source, target, link)
             merged += 1
             ends[merged] = last
-        runs = merged
-        found, other = other, found
+        runs, passes = merged, passes + 1
+        source, target = target, source
+    if passes % 2 == 1:
+        for i in range(n):
+            found[i] = other[i]
+
+
+@maker
+def in_order(found, other, link):
+    """Entries by (time, projection, source unit); ``other`` is as long, and is overwritten."""
+    sort(found, other, np.empty(found.size + 1, np.int64), found.size, link)
     return found

@@ -17,9 +17,8 @@ from eventsim.engine.calendar import new_calendar
 from eventsim.engine.poisson import Drives
 from eventsim.engine.rows import MAX_SPIKES, feed_rows, merged, most_active, spikes_of
 from eventsim.engine.scan_bounds import BLOCK
-from eventsim.engine.scan_state import ARRIVED, CLOCK, SHARE, Cells, Scan
+from eventsim.engine.scan_state import CLOCK, Cells, Scan, new_buffers
 from eventsim.engine.scan_windows import PAUSED, REACHED, run_scan
-from eventsim.engine.state import LOG
 from eventsim.engine.synapses import synapses
 from eventsim.network import Network
 from eventsim.populations import Input, Population
@@ -225,7 +224,7 @@ class ScanRun:
         self._scan = _begin(net, self._cells, t_start, width)
         self._renewal = int(self._scan.clock["renew"][0])
         self._scan.clock["renew"] = self._renewal
-        self._buffers = (entries, *(np.zeros(1024, dtype=d) for d in (LOG, LOG, SHARE, ARRIVED)))
+        self._buffers = new_buffers(entries)
         self._feed = feed_rows(net, inputs)
         self._drives, self._pieces = drives, drives.slices(t_start, t_stop)
         self._keep = keep
@@ -313,5 +312,5 @@ class ScanRun:
 
     def spikes(self) -> dict[str, SpikeTrain]:
         """Spikes so far of the populations to keep, sorted by (time, sender)."""
-        log = self._buffers[1][: int(self._scan.clock["n_log"][0])]
+        log = self._buffers.log[: int(self._scan.clock["n_log"][0])]
         return spikes_of(self.net, log, self._keep)

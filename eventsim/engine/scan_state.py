@@ -23,12 +23,15 @@ its time constant comes near the membrane's, by the factor :math:`|K_k / r|`, wh
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ARRIVED", "CLOCK", "Cells", "SHARE", "Scan"]
+from eventsim.engine.calendar import UNDER_WAY
+from eventsim.engine.state import LOG
+
+__all__ = ["ARRIVED", "Buffers", "CLOCK", "Cells", "SHARE", "Scan", "new_buffers"]
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +51,11 @@ CLOCK = np.dtype(
         ("n_watched", np.int64),
         ("n_log", np.int64),
         ("fed", np.int64),  # input spikes that are done
+        ("stage", np.int64),  # of the window, see `eventsim.engine.scan_windows`
+        ("n_sent", np.int64),  # spikes that wait to be sent on
+        ("handled", np.int64),  # watched neurons that are done in this window
+        ("spikes", np.int64),  # spikes of this window
+        ("limit", np.int64),  # more of them are too many
     ]
 )
 
@@ -86,6 +94,19 @@ class Cells(NamedTuple):
     logged: NDArray[np.bool_]  # [unit]
 
 
+class Buffers(NamedTuple):
+    """What grows."""
+
+    entries: NDArray[np.void]  # of the calendar
+    log: NDArray[np.void]
+    sent: NDArray[np.void]  # spikes that wait to be sent on: some at a time
+    shares: NDArray[np.void]  # of the segments of a window
+    arrived: NDArray[np.void]  # arrivals at watched neurons
+    found: NDArray[np.void]  # segments of a window, and room to sort them
+    other: NDArray[np.void]
+    ends: NDArray[np.int64]
+
+
 class Scan(NamedTuple):
     """What changes, beside buffers that grow."""
 
@@ -110,3 +131,21 @@ class Scan(NamedTuple):
     begun: Floats  # [group, row] what is left of it at the begin of this window
     top: Floats  # [2, some] room for bounds
     modes: NDArray[np.void]  # room for a search
+
+
+def new_buffers(entries: NDArray[np.void]) -> Buffers:
+    """Small ones, and those of the calendar."""
+
+    def some(kind: Any) -> NDArray[Any]:
+        return np.zeros(1024, dtype=kind)
+
+    return Buffers(
+        entries=entries,
+        log=some(LOG),
+        sent=some(LOG),
+        shares=some(SHARE),
+        arrived=some(ARRIVED),
+        found=some(UNDER_WAY),
+        other=some(UNDER_WAY),
+        ends=some(np.int64),
+    )

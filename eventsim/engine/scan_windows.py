@@ -16,17 +16,22 @@ from math import exp, inf
 
 import numpy as np
 
-from eventsim.engine.calendar import ahead, begins, put, take
+from eventsim.engine.calendar import ahead, begins, coming, empty_into, put, sort
 from eventsim.engine.gather import room
 from eventsim.engine.scan_bounds import look, renew, response_within, watch, watch_closely
 from eventsim.engine.scan_follow import next_spike
+from eventsim.engine.scan_state import Buffers
 from eventsim.jit import inner, maker, njit
 
 __all__ = ["ENDLESS", "PAUSED", "REACHED", "run_scan"]
 
-#: Why the kernel returned: all windows are done, its share of work is used up, or a neuron fires
-#: more often in a window than the whole run may.
-REACHED, PAUSED, ENDLESS = range(3)
+#: Why the kernel returned: all windows are done, its share of work is used up, a neuron fires
+#: more often in a window than the whole run may, or (inside) a buffer has to grow.
+REACHED, PAUSED, ENDLESS, FULL = range(4)
+
+#: What is to be done next: to begin a window, to send its input spikes, to add what arrives, or to
+#: follow who may spike.
+NEXT, FEED, DELIVER, FOLLOW = range(4)
 
 #: The fewest spikes in a window that may be too many.
 _MANY_SPIKES = 1000
@@ -42,10 +47,24 @@ def _send(table, calendar, entries, unit, time, over):
 
 
 @inner
-def _emit_all(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, over):
-    """Count spikes, log them where that is asked for and send them on."""
-    clock = scan.clock[0]
+def _segments(table, sent, n_sent):
+    """How many segments spikes put under way."""
+    n = np.int64(0)
     for i in range(n_sent):
+        n += table.row[sent[i].unit + 1] - table.row[sent[i].unit]
+    return n
+
+
+@inner
+def _emit(cells, scan, table, calendar, entries, log, sent, t_stop, over):
+    """Count spikes, log them where that is asked for and send them on. False: no room for them."""
+    clock = scan.clock[0]
+    n = clock.n_sent
+    if n + clock.n_log >= log.size:
+        return False
+    if calendar.ring[0].held + _segments(table, sent, n) > entries.size:
+        return False
+    for i in range(n):
         unit, time = sent[i].unit, sent[i].time
         _send(table, calendar, entries, unit, time, over)
         if not time < t_stop:
@@ -56,24 +75,8 @@ def _emit_all(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, 
             entry = log[clock.n_log]
             entry.time, entry.unit, entry.times = time, unit, 1
             clock.n_log += 1
-
-
-@inner
-def _segments(table, sent, n_sent):
-    """How many segments spikes put under way."""
-    n = np.int64(0)
-    for i in range(n_sent):
-        n += table.row[sent[i].unit + 1] - table.row[sent[i].unit]
-    return n
-
-
-@maker
-def _emit(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, over):
-    """The same, in buffers with room for it."""
-    entries = ahead(calendar, entries, _segments(table, sent, n_sent))
-    log = room(log, scan.clock[0].n_log, n_sent)
-    _emit_all(cells, scan, table, calendar, entries, log, sent, n_sent, t_stop, over)
-    return entries, log
+    clock.n_sent = 0
+    return True
 
 
 @inner
@@ -141,27 +144,39 @@ def _add(scan, shares, s, takes, table, a, b, arrived, n):
 
 
 @inner
-def _deliver(cells, scan, table, found, shares, arrived, end, t_stop):
-    """Add all segments of a window to their targets."""
-    n, clock = np.int64(0), scan.clock[0]
-    for s in range(found.size):
-        segment, time = found[s].segment, found[s].time
-        a, b = table.first[segment], table.first[segment + 1]
-        takes = _share(cells, scan, shares[s], time, table.link[segment], end)
-        n = _add(scan, shares, s, takes, table, a, b, arrived, n)
-        if time < t_stop:
-            clock.events += b - a
-            clock.work += b - a
-    clock.effort += 20 + n + found.size + clock.n_watched
+def _synapses(table, calendar, entries, k):
+    """How many arrivals there are in all segments of window ``k``."""
+    n, at = np.int64(0), calendar.heads[k % calendar.heads.size]
+    while at >= 0:
+        segment = entries[at].segment
+        n += table.first[segment + 1] - table.first[segment]
+        at = entries[at].next
+    return n
 
 
 @inner
-def _synapses(table, found):
-    """How many arrivals there are in all segments of a window."""
-    n = np.int64(0)
-    for s in range(found.size):
-        n += table.first[found[s].segment + 1] - table.first[found[s].segment]
-    return n
+def _deliver(cells, scan, table, calendar, buffers, end, t_stop):
+    """Add all segments of a window to their targets. False: there is no room for their list."""
+    clock, entries = scan.clock[0], buffers.entries
+    k, found = clock.window, buffers.found
+    if calendar.heads[k % calendar.heads.size] < 0:
+        return True
+    if coming(calendar, entries, k) >= min(found.size, buffers.other.size, buffers.shares.size):
+        return False
+    if _synapses(table, calendar, entries, k) >= buffers.arrived.size:
+        return False
+    n_found, n = empty_into(calendar, entries, k, found), np.int64(0)
+    sort(found, buffers.other, buffers.ends, n_found, table.link)
+    for s in range(n_found):
+        segment, time = found[s].segment, found[s].time
+        a, b = table.first[segment], table.first[segment + 1]
+        takes = _share(cells, scan, buffers.shares[s], time, table.link[segment], end)
+        n = _add(scan, buffers.shares, s, takes, table, a, b, buffers.arrived, n)
+        if time < t_stop:
+            clock.events += b - a
+            clock.work += b - a
+    clock.effort += n + n_found
+    return True
 
 
 @inner
@@ -183,22 +198,20 @@ def _put_back(cells, scan, ring, w):
 
 
 @inner
-def _follow(cells, scan, ring, shares, arrived, end, w, sent):
-    """Follow watched neurons from the ``w``-th on, until there is no room for another spike.
-
-    Returns the place at which to go on, and the number of spikes.
-    """
-    n_sent = np.int64(0)
-    while w < scan.clock[0].n_watched:
+def _follow(cells, scan, ring, shares, arrived, sent, end):
+    """Follow watched neurons, until all are done or there is no room for another spike."""
+    clock = scan.clock[0]
+    while clock.handled < clock.n_watched:
+        w = clock.handled
         if not scan.fine[w] > 0.0:
             while next_spike(cells, scan, w, shares, arrived, end):
-                sent[n_sent].time, sent[n_sent].unit = scan.since[w], scan.who[w]
-                n_sent += 1
-                if n_sent == sent.size:
-                    return w, n_sent
+                sent[clock.n_sent].time, sent[clock.n_sent].unit = scan.since[w], scan.who[w]
+                clock.n_sent += 1
+                clock.spikes += 1
+                if clock.n_sent == sent.size:
+                    return
             _put_back(cells, scan, ring, w)
-        w += 1
-    return w, n_sent
+        clock.handled += 1
 
 
 @inner
@@ -209,7 +222,7 @@ def _take_feed(scan, feed, sent, end):
         sent[n].time, sent[n].unit = feed[clock.fed].time, feed[clock.fed].unit
         clock.fed += 1
         n += 1
-    return n
+    clock.n_sent = n
 
 
 @inner
@@ -233,6 +246,64 @@ def _look_after(cells, scan, ring, renewal):
     _release(scan, clock.window, now)
 
 
+@inner
+def _windows(
+    cells, scan, table, calendar, buffers, feed, last_window, renewal, t_stop, over, effort,
+    max_events,
+):  # fmt: skip
+    """As :func:`run_scan`, as long as there is room in the buffers: the stage is kept."""
+    clock, ring = scan.clock[0], calendar.ring[0]
+    entries, log, sent = buffers.entries, buffers.log, buffers.sent
+    while True:
+        if clock.n_sent > 0 and not _emit(
+            cells, scan, table, calendar, entries, log, sent, t_stop, over
+        ):
+            return FULL
+        if clock.stage == NEXT:
+            if clock.window >= last_window:
+                return REACHED
+            if clock.effort >= effort or clock.work >= max_events:
+                return PAUSED
+            _look_after(cells, scan, ring, renewal)
+            clock.stage = FEED
+        end = begins(ring, clock.window + 1)
+        if clock.stage == FEED:
+            _take_feed(scan, feed, sent, end)
+            if clock.n_sent > 0:
+                continue
+            clock.stage = DELIVER
+        if clock.stage == DELIVER:
+            if not _deliver(cells, scan, table, calendar, buffers, end, t_stop):
+                return FULL
+            clock.effort += 20 + clock.n_watched
+            clock.limit = max(max_events - clock.work, _MANY_SPIKES)
+            clock.stage, clock.handled, clock.spikes = FOLLOW, 0, 0
+        if clock.handled < clock.n_watched:
+            _follow(cells, scan, ring, buffers.shares, buffers.arrived, sent, end)
+            if clock.spikes > clock.limit:
+                return ENDLESS
+            continue
+        clock.window += 1
+        clock.stage = NEXT
+
+
+@maker
+def _grown(scan, table, calendar, buffers):
+    """The same buffers with room for the spikes that wait and for the segments of this window."""
+    clock, none, entries = scan.clock[0], np.int64(0), buffers.entries
+    n = coming(calendar, entries, clock.window)
+    return Buffers(
+        ahead(calendar, entries, _segments(table, buffers.sent, clock.n_sent)),
+        room(buffers.log, clock.n_log, clock.n_sent),
+        buffers.sent,
+        room(buffers.shares, none, n),
+        room(buffers.arrived, none, _synapses(table, calendar, entries, clock.window)),
+        room(buffers.found, none, n),
+        room(buffers.other, none, n),
+        room(buffers.ends, none, n + 1),
+    )
+
+
 @njit
 def run_scan(
     cells, scan, table, calendar, buffers, feed, last_window, renewal, t_stop, over, effort,
@@ -243,31 +314,11 @@ def run_scan(
     What would arrive at ``over`` or later is left out. ``renewal``: windows between two frames.
     Buffers, which may have grown, are returned too.
     """
-    clock, ring = scan.clock[0], calendar.ring[0]
-    entries, log, sent, shares, arrived = buffers
     while True:
-        window = clock.window
-        if window >= last_window:
-            return REACHED, (entries, log, sent, shares, arrived)
-        if clock.effort >= effort or clock.work >= max_events:
-            return PAUSED, (entries, log, sent, shares, arrived)
-        end = begins(ring, window + 1)
-        _look_after(cells, scan, ring, renewal)
-        while clock.fed < feed.size and feed[clock.fed].time < end:
-            n = _take_feed(scan, feed, sent, end)
-            entries, log = _emit(cells, scan, table, calendar, entries, log, sent, n, t_stop, over)
-        found = take(calendar, entries, window, table.link)
-        shares = room(shares, np.int64(0), found.size)
-        arrived = room(arrived, np.int64(0), _synapses(table, found))
-        _deliver(cells, scan, table, found, shares, arrived, end, t_stop)
-        limit, w, spikes = max(max_events - clock.work, _MANY_SPIKES), np.int64(0), np.int64(0)
-        while w < clock.n_watched:
-            w, n = _follow(cells, scan, ring, shares, arrived, end, w, sent)
-            if n > 0:
-                entries, log = _emit(
-                    cells, scan, table, calendar, entries, log, sent, n, t_stop, over
-                )
-            spikes += n
-            if spikes > limit:
-                return ENDLESS, (entries, log, sent, shares, arrived)
-        clock.window = window + 1
+        reason = _windows(
+            cells, scan, table, calendar, buffers, feed, last_window, renewal, t_stop, over,
+            effort, max_events,
+        )  # fmt: skip
+        if reason != FULL:
+            return reason, buffers
+        buffers = _grown(scan, table, calendar, buffers)
