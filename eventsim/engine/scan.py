@@ -17,6 +17,7 @@ from eventsim.engine.calendar import new_calendar
 from eventsim.engine.poisson import Drives
 from eventsim.engine.rows import MAX_SPIKES, feed_rows, merged, most_active, spikes_of
 from eventsim.engine.scan_bounds import BLOCK
+from eventsim.engine.scan_drive import drive_for, fused_links
 from eventsim.engine.scan_state import CLOCK, Cells, Scan, new_buffers
 from eventsim.engine.scan_windows import PAUSED, REACHED, run_scan
 from eventsim.engine.synapses import synapses
@@ -217,7 +218,8 @@ class ScanRun:
         self.net, self.t_stop, self.t_reached = net, t_stop, t_start
         self.stop_reason = "reached t_stop"
         width = width_of(net)
-        self._table = synapses(net)
+        fused = fused_links(net, keep, width)
+        self._table = synapses(net, fused)
         longest = float(self._table.delay.max(initial=width))
         self._calendar, entries = new_calendar(t_start, width, longest)
         self._cells = _cells(net, keep)
@@ -225,8 +227,10 @@ class ScanRun:
         self._renewal = int(self._scan.clock["renew"][0])
         self._scan.clock["renew"] = self._renewal
         self._buffers = new_buffers(entries)
+        self._drive, self._scan.clock["crowd"] = drive_for(net, self._cells, drives, fused, width)
         self._feed = feed_rows(net, inputs)
-        self._drives, self._pieces = drives, drives.slices(t_start, t_stop)
+        self._drives = drives.without({net.projections[k].source for k in fused})
+        self._pieces = self._drives.slices(t_start, t_stop)
         self._keep = keep
         self._last = self._window_at(t_stop)
 
@@ -267,6 +271,7 @@ class ScanRun:
             reason, self._buffers = run_scan(
                 self._cells,
                 self._scan,
+                self._drive,
                 self._table,
                 self._calendar,
                 self._buffers,

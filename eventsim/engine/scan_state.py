@@ -56,6 +56,9 @@ CLOCK = np.dtype(
         ("handled", np.int64),  # watched neurons that are done in this window
         ("spikes", np.int64),  # spikes of this window
         ("limit", np.int64),  # more of them are too many
+        ("crowd", np.int64),  # room for arrivals that are drawn in a window
+        ("crowded", np.int64),  # whether it was too little
+        ("n_shares", np.int64),  # shares of this window
     ]
 )
 

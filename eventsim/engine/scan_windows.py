@@ -12,21 +12,23 @@ whole, and what lies at or beyond the stop is not counted.
 
 from __future__ import annotations
 
-from math import exp, inf
+from math import inf
 
 import numpy as np
 
 from eventsim.engine.calendar import ahead, begins, coming, empty_into, put, sort
 from eventsim.engine.gather import room
-from eventsim.engine.scan_bounds import look, renew, response_within, watch, watch_closely
+from eventsim.engine.scan_arrivals import add, share_of
+from eventsim.engine.scan_bounds import look, renew, watch, watch_closely
+from eventsim.engine.scan_drive import hear_before, hear_rest
 from eventsim.engine.scan_follow import next_spike
 from eventsim.engine.scan_state import Buffers
 from eventsim.jit import inner, maker, njit
 
 __all__ = ["ENDLESS", "PAUSED", "REACHED", "run_scan"]
 
-#: Why the kernel returned: all windows are done, its share of work is used up, a neuron fires
-#: more often in a window than the whole run may, or (inside) a buffer has to grow.
+#: Why the kernel returned: all windows are done, its share of work is used up, a neuron fires (or
+#: its source does) more often in a window than is provided for, or (inside) a buffer has to grow.
 REACHED, PAUSED, ENDLESS, FULL = range(4)
 
 #: What is to be done next: to begin a window, to send its input spikes, to add what arrives, or to
@@ -95,55 +97,6 @@ def _release(scan, window, now):
 
 
 @inner
-def _share(cells, scan, share, time, link, end):
-    """What a segment of a projection that arrives at ``time`` adds; what it takes of the slack."""
-    g, row = cells.group_of[link], cells.row_of[link]
-    past = time - scan.clock[0].frame
-    share.time, share.row = time, row
-    share.first = exp(past * cells.rate[g, 0])
-    if row > 0:
-        share.first *= -cells.scale[g, row]
-        share.own = cells.scale[g, row] * exp(past * cells.rate[g, row])
-    share.raises = response_within(cells, g, row, end - time)
-    return response_within(cells, g, row, scan.clock[0].until - time)
-
-
-@inner
-def _note(scan, unit, weight, shares, s, arrived, n):
-    """Add an arrival to the list of a watched neuron, or of one that is watched from now on."""
-    w = np.int64(scan.place[unit])
-    if w < 0:
-        w = watch(scan, unit, shares[s].time)
-    arrived[n].weight, arrived[n].share, arrived[n].next = weight, s, -1
-    if scan.heads[w] < 0:
-        scan.heads[w] = n
-    else:
-        arrived[scan.tails[w]].next = n
-    scan.tails[w] = n
-    scan.fine[w] -= max(weight * shares[s].raises, 0.0)
-
-
-@inner
-def _add(scan, shares, s, takes, table, a, b, arrived, n):
-    """Add a segment to its targets; returns the number of arrivals in lists."""
-    share = shares[s]
-    post, weights = table.post[a:b], table.weight[a:b]
-    slack, membrane, first = scan.slack, scan.x[0], share.first
-    current, own = scan.x[share.row], share.own
-    for k in range(post.size):
-        unit, weight = post[k], np.float64(weights[k])
-        left = slack[unit] - max(weight * takes, 0.0)
-        slack[unit] = left
-        if left <= 0.0:
-            _note(scan, unit, weight, shares, s, arrived, n)
-            n += 1
-        membrane[unit] += weight * first
-        if share.row > 0:
-            current[unit] += weight * own
-    return n
-
-
-@inner
 def _synapses(table, calendar, entries, k):
     """How many arrivals there are in all segments of window ``k``."""
     n, at = np.int64(0), calendar.heads[k % calendar.heads.size]
@@ -155,27 +108,36 @@ def _synapses(table, calendar, entries, k):
 
 
 @inner
-def _deliver(cells, scan, table, calendar, buffers, end, t_stop):
-    """Add all segments of a window to their targets. False: there is no room for their list."""
+def _deliver(cells, scan, drive, table, calendar, buffers, end, t_stop):
+    """Add all that arrives in a window to its targets. False: there is no room for the lists."""
     clock, entries = scan.clock[0], buffers.entries
-    k, found = clock.window, buffers.found
-    if calendar.heads[k % calendar.heads.size] < 0:
+    k, found, shares, arrived = clock.window, buffers.found, buffers.shares, buffers.arrived
+    if calendar.heads[k % calendar.heads.size] < 0 and clock.crowd == 0:
         return True
-    if coming(calendar, entries, k) >= min(found.size, buffers.other.size, buffers.shares.size):
+    n_found = coming(calendar, entries, k)
+    if n_found >= min(found.size, buffers.other.size) or n_found + clock.crowd >= shares.size:
         return False
-    if _synapses(table, calendar, entries, k) >= buffers.arrived.size:
+    if _synapses(table, calendar, entries, k) + clock.crowd >= arrived.size:
         return False
-    n_found, n = empty_into(calendar, entries, k, found), np.int64(0)
+    n = np.int64(0)
+    clock.n_shares = empty_into(calendar, entries, k, found)
     sort(found, buffers.other, buffers.ends, n_found, table.link)
     for s in range(n_found):
         segment, time = found[s].segment, found[s].time
-        a, b = table.first[segment], table.first[segment + 1]
-        takes = _share(cells, scan, buffers.shares[s], time, table.link[segment], end)
-        n = _add(scan, buffers.shares, s, takes, table, a, b, buffers.arrived, n)
+        a, b, link = table.first[segment], table.first[segment + 1], table.link[segment]
+        if drive.link[cells.group_of[link]] >= 0:
+            n = hear_before(
+                cells, scan, drive, shares, arrived, link, time, table.post[a:b], end, t_stop, n
+            )
+        takes = share_of(cells, scan, shares[s], time, link, end)
+        n = add(scan, shares, s, takes, table, a, b, arrived, n)
         if time < t_stop:
             clock.events += b - a
             clock.work += b - a
     clock.effort += n + n_found
+    for g in range(drive.link.size):
+        if drive.link[g] >= 0:
+            n = hear_rest(cells, scan, drive, shares, arrived, g, end, t_stop, n)
     return True
 
 
@@ -248,8 +210,8 @@ def _look_after(cells, scan, ring, renewal):
 
 @inner
 def _windows(
-    cells, scan, table, calendar, buffers, feed, last_window, renewal, t_stop, over, effort,
-    max_events,
+    cells, scan, drive, table, calendar, buffers, feed, last_window, renewal, t_stop, over,
+    effort, max_events,
 ):  # fmt: skip
     """As :func:`run_scan`, as long as there is room in the buffers: the stage is kept."""
     clock, ring = scan.clock[0], calendar.ring[0]
@@ -273,8 +235,10 @@ def _windows(
                 continue
             clock.stage = DELIVER
         if clock.stage == DELIVER:
-            if not _deliver(cells, scan, table, calendar, buffers, end, t_stop):
+            if not _deliver(cells, scan, drive, table, calendar, buffers, end, t_stop):
                 return FULL
+            if clock.crowded:
+                return ENDLESS
             clock.effort += 20 + clock.n_watched
             clock.limit = max(max_events - clock.work, _MANY_SPIKES)
             clock.stage, clock.handled, clock.spikes = FOLLOW, 0, 0
@@ -292,12 +256,13 @@ def _grown(scan, table, calendar, buffers):
     """The same buffers with room for the spikes that wait and for the segments of this window."""
     clock, none, entries = scan.clock[0], np.int64(0), buffers.entries
     n = coming(calendar, entries, clock.window)
+    arriving = _synapses(table, calendar, entries, clock.window)
     return Buffers(
         ahead(calendar, entries, _segments(table, buffers.sent, clock.n_sent)),
         room(buffers.log, clock.n_log, clock.n_sent),
         buffers.sent,
-        room(buffers.shares, none, n),
-        room(buffers.arrived, none, _synapses(table, calendar, entries, clock.window)),
+        room(buffers.shares, none, n + clock.crowd),
+        room(buffers.arrived, none, arriving + clock.crowd),
         room(buffers.found, none, n),
         room(buffers.other, none, n),
         room(buffers.ends, none, n + 1),
@@ -306,8 +271,8 @@ def _grown(scan, table, calendar, buffers):
 
 @njit
 def run_scan(
-    cells, scan, table, calendar, buffers, feed, last_window, renewal, t_stop, over, effort,
-    max_events,
+    cells, scan, drive, table, calendar, buffers, feed, last_window, renewal, t_stop, over,
+    effort, max_events,
 ):  # fmt: skip
     """Handle windows before ``last_window``, or until so much effort is spent; why it ended.
 
@@ -316,8 +281,8 @@ def run_scan(
     """
     while True:
         reason = _windows(
-            cells, scan, table, calendar, buffers, feed, last_window, renewal, t_stop, over,
-            effort, max_events,
+            cells, scan, drive, table, calendar, buffers, feed, last_window, renewal, t_stop,
+            over, effort, max_events,
         )  # fmt: skip
         if reason != FULL:
             return reason, buffers
