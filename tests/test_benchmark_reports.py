@@ -9,7 +9,7 @@ import pytest
 
 import eventsim as es
 from benchmarks import __main__ as command
-from benchmarks import cores, growth, growth_nets, latency, page, report, targets
+from benchmarks import cores, growth, growth_nets, latency, page, parts, report, targets
 from benchmarks.build import Built
 from benchmarks.timing import Measured
 from benchmarks.workloads import Workload, cortical, feed_forward
@@ -199,3 +199,12 @@ def test_latency_of_commands():
     broken = latency.Command("broken", ("-c", "import sys; sys.exit(3)"), None)
     with pytest.raises(RuntimeError, match="status 3"):
         latency._run(broken, {})
+
+
+def test_parts_of_a_layer_make_up_most_of_a_call(monkeypatch, capsys):
+    monkeypatch.setattr(parts, "WORKLOADS", SMALL)
+    spent = parts.measure(SMALL["W1"](), 2)
+    assert list(spent) == [*parts.PARTS, "whole call"]
+    assert 0.0 < sum(spent[name] for name in parts.PARTS) < spent["whole call"]
+    parts.main(["--repeat", "1"])
+    assert capsys.readouterr().out.count("ms a sample") == len(spent)
