@@ -33,8 +33,8 @@ class NirNetwork(NamedTuple):
     network : Network
         Neuron nodes are its populations, by their names; those of inner graphs are
         ``outer.inner``.
-    assumptions : list of (name, value, why)
-        The table of assumptions.
+    assumptions : list of tuple of str
+        The table of assumptions: rows of what it is, its value, and why.
     ports : dict of str to tuple of str
         Output node -> populations whose spikes or potentials it stands for.
     """
