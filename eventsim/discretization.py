@@ -13,11 +13,11 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
 from eventsim.errors import InvalidType
+from eventsim.step_rule import StepRule
 
 if TYPE_CHECKING:
     from eventsim.network import Network
@@ -34,6 +34,10 @@ RULES = {
     "if": "v = (1-s) v + x: no leak, no refractory period",
     "mcculloch_pitts": "v = x: no memory",
 }
+#: What ``rule`` says where every population has a rule of its own.
+FRAMEWORK = {"framework": "a rule of its own for each population"}
+#: Arithmetic of the training -> numpy's name.
+DTYPES = ("float64", "float32")
 #: Encoder -> what it does with an image.
 ENCODERS = {
     "bernoulli": "in each step a pixel spikes with probability min(1, scale * pixel)",
@@ -52,7 +56,8 @@ class Discretization:
     rule : str
         Update rule of every population that ``variants`` does not name: ``"coarse"``,
         ``"coarse_drop"``, ``"constant_potential"``, ``"lif"``, ``"if"`` or
-        ``"mcculloch_pitts"``; equations in :mod:`eventsim.discrete.coarse`.
+        ``"mcculloch_pitts"``; equations in :mod:`eventsim.discrete.coarse`. ``"framework"``:
+        each population has a rule of its own in ``cells``.
     dt : float
         Length of a step in seconds, > 0. For the coarse rules it is the refractory period.
     steps : int
@@ -71,6 +76,11 @@ class Discretization:
         coefficients average over.
     notes : tuple of str
         Remarks that files and reports carry along.
+    cells : mapping of str to StepRule
+        Population name -> the rule of a training framework, described in full; takes precedence
+        over ``rule`` and ``variants``.
+    dtype : {"float64", "float32"}
+        Arithmetic of the training, which the twin uses unless it is told otherwise.
 
     Raises
     ------
@@ -98,10 +108,12 @@ class Discretization:
     variants: Mapping[str, str] = field(default_factory=dict, hash=False)
     spread: float = None  # type: ignore[assignment]  # stands for dt until __post_init__
     notes: tuple[str, ...] = ()
+    cells: Mapping[str, StepRule] = field(default_factory=dict, hash=False)
+    dtype: str = "float64"
 
     def __post_init__(self) -> None:
         where = "Discretization"
-        _choice(where, "rule", self.rule, RULES)
+        _choice(where, "rule", self.rule, {**RULES, **FRAMEWORK})
         _choice(where, "encoder", self.encoder, ENCODERS)
         _choice(where, "decoder", self.decoder, DECODERS)
         self._set("dt", checks.positive(where, "dt", self.dt))
@@ -124,6 +136,15 @@ class Discretization:
         if not all(isinstance(note, str) for note in notes):
             raise InvalidType(f"{where}: notes: expected a tuple of str, got {self.notes!r}")
         self._set("notes", notes)
+        for name, cell in checks.mapping(where, "cells", self.cells).items():
+            checks.name(where, name, "cells")
+            if not isinstance(cell, StepRule):
+                raise InvalidType(
+                    f"{where}: cells[{name!r}]: expected a StepRule, got {type(cell).__name__}"
+                )
+        self._set("cells", MappingProxyType(dict(self.cells)))
+        if self.dtype not in DTYPES:
+            raise checks.fail(where, "dtype", f"one of {list(DTYPES)}", repr(self.dtype))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -138,7 +159,9 @@ class Discretization:
         return self.steps * self.dt
 
     def rule_of(self, population: str) -> str:
-        """Update rule of the population of this name."""
+        """Update rule of the population of this name; the label of its cell where it has one."""
+        if population in self.cells:
+            return self.cells[population].label
         return self.variants.get(population, self.rule)
 
     def run(
@@ -148,7 +171,7 @@ class Discretization:
         layers: bool = False,
         *,
         record: str = "spikes",
-        dtype: Any = np.float64,
+        dtype: Any = None,
         threads: int | None = None,
     ) -> NDArray[Any] | dict[str, NDArray[Any]]:
         """Run the discrete twin of ``net``; see :func:`eventsim.discrete.run`.
@@ -158,20 +181,21 @@ class Discretization:
         net : Network
             The network whose twin to run.
         x : array [sample, step, n_input] of 0 and 1
-            Input spikes. For the encoder ``"constant"``: the analog image [sample, n_input].
+            Input spikes; with ``cells`` any numbers, as frameworks take them. For the encoder
+            ``"constant"``: the analog image [sample, n_input].
         layers : bool
             True: a dict of the arrays of all populations. False: the array of the last layer.
         record : {"spikes", "drive", "potential"}
             What to return; default the spikes.
-        dtype : float64 or float32
-            Arithmetic of the twin; weights are converted to it.
+        dtype : float64, float32 or None
+            Arithmetic of the twin; weights are converted to it. None: :attr:`dtype`.
         threads : int or None
             Samples are shared among so many threads; None: all cores. No effect on results.
 
         Returns
         -------
         array [sample, step, n] or dict of name to array
-            uint8 for spikes, else ``dtype``.
+            uint8 for spikes (int32 where a neuron may have several in a step), else ``dtype``.
 
         Examples
         --------
@@ -200,25 +224,41 @@ class Discretization:
         step: 0.001 s
         window: 4 steps
         """
-        rows = [
-            ("update rule", self.rule, RULES[self.rule]),
-            ("step", f"{self.dt:g} s", "the refractory period of the coarse rules"),
-            ("window", f"{self.steps} steps", "spikes after it are not counted"),
-        ]
+        window = ("window", f"{self.steps} steps", "spikes after it are not counted")
+        if self.rule in RULES:
+            rows = [
+                ("update rule", self.rule, RULES[self.rule]),
+                ("step", f"{self.dt:g} s", "the refractory period of the coarse rules"),
+                window,
+            ]
+        else:
+            rows = [("step", f"{self.dt:g} s", "the time that a step stands for"), window]
         rows += [
             (f"update rule of {name}", rule, RULES[rule])
             for name, rule in sorted(self.variants.items())
+            if name not in self.cells
         ]
         rows += [
-            (
-                "threshold test",
-                "v > v_threshold at the end of a step",
-                "peaks inside a step are missed; at equality there is no spike",
-            ),
-            ("reset", "to rest, in the next step", "at most one spike per step"),
+            (f"update rule of {name}", cell.label, cell.equation)
+            for name, cell in self.cells.items()
+        ]
+        if self.rule in RULES:
+            rows += [
+                (
+                    "threshold test",
+                    "v > v_threshold at the end of a step",
+                    "peaks inside a step are missed; at equality there is no spike",
+                ),
+                ("reset", "to rest, in the next step", "at most one spike per step"),
+            ]
+        rows += [
             ("layers", "same step", "a spike passes all layers within its step"),
             ("max pooling", "OR over a step", "whatever rule the continuous pooling has"),
-            ("bias", "r i_bias dt / tau_mem per step", "the charge of the constant current"),
+            (
+                ("bias", "r i_bias dt / tau_mem per step", "the charge of the constant current")
+                if self.rule in RULES
+                else ("arithmetic", self.dtype, "of the framework, in its order")
+            ),
             (
                 "encoder",
                 f"{self.encoder}, scale {self.encoder_scale:g}",
@@ -228,7 +268,9 @@ class Discretization:
             (
                 "continuous counterpart",
                 f"pulses of {self.spread:g} s" if self.spread else "delta synapses",
-                "the coarse coefficients average over arrivals spread evenly over a step",
+                "the coarse coefficients average over arrivals spread evenly over a step"
+                if self.rule in RULES
+                else "how the charge of a spike arrives",
             ),
         ]
         return rows + [("note", note, "") for note in self.notes]
@@ -236,7 +278,9 @@ class Discretization:
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, as for JSON; the inverse of :meth:`from_dict`."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "variants": dict(self.variants), "notes": list(self.notes)}
+        values |= {"variants": dict(self.variants), "notes": list(self.notes)}
+        values["cells"] = {name: cell.to_dict() for name, cell in self.cells.items()}
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Discretization:
@@ -261,6 +305,8 @@ class Discretization:
         given = dict(values)
         if "notes" in given and not isinstance(given["notes"], str):
             given["notes"] = tuple(given["notes"])
+        cells = checks.mapping("Discretization", "cells", given.get("cells"))
+        given["cells"] = {name: StepRule.from_dict(cell) for name, cell in cells.items()}
         return cls(**given)
 
 

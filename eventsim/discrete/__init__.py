@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
@@ -34,7 +33,7 @@ def run(
     *,
     layers: bool = False,
     record: str = "spikes",
-    dtype: Any = np.float64,
+    dtype: Any = None,
     threads: int | None = None,
 ) -> NDArray[Any] | dict[str, NDArray[Any]]:
     """Run the discrete twin of a network.
@@ -61,10 +60,11 @@ def run(
     record : {"spikes", "drive", "potential"}
         Spikes (uint8), the charge ``x`` of each step with its bias, or the potential relative
         to rest that is tested at the end of the step. The last two exist for neurons only.
-    dtype : float64 or float32
-        Arithmetic. float64: float32 weights are converted exactly. float32: each operation is
-        rounded as a float32 training framework does, but sums run in ascending order of
-        sources, so potentials within a few float32 roundings of the threshold may differ.
+    dtype : float64, float32 or None
+        Arithmetic; None: ``disc.dtype``. float64: float32 weights are converted exactly. float32:
+        each operation is rounded as a float32 training framework does, but sums run in ascending
+        order of sources, so potentials within a few float32 roundings of the threshold may
+        differ.
     threads : int or None
         Number of threads; None: all cores. Results do not depend on it, bit for bit, nor on
         which samples share a batch.

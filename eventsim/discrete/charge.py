@@ -8,17 +8,19 @@ sources cost time.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import dataclasses
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
 from eventsim.convolution import Conv2d, image_shape
+from eventsim.errors import UnsupportedNetwork
 from eventsim.jit import njit
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
-from eventsim.projections import Dense, Projection
+from eventsim.projections import Dense, Projection, Sparse
 
 __all__ = ["Link", "link"]
 
@@ -32,7 +34,7 @@ class Link(Protocol):
         """Add the charge of ``active`` [sample, source] to ``charge`` [sample, target]."""
 
 
-def link(net: Network, projection: Projection, dtype: Any) -> Link:
+def link(net: Network, projection: Projection, dtype: Any, gain: Any = 1.0) -> Link:
     """The link of a projection of ``net``, its weights converted to ``dtype``.
 
     Parameters
@@ -43,6 +45,10 @@ def link(net: Network, projection: Projection, dtype: Any) -> Link:
         Dense, Sparse, Conv2d, a linear pooling, or MaxPool2d (OR of the window).
     dtype : float64 or float32
         Arithmetic. float32 weights convert to float64 without error.
+    gain : float or array [target]
+        The weights are divided by it: the weights of a training framework stand in a network
+        with the factor that its neurons multiply them by
+        (:attr:`eventsim.step_rule.StepRule.weight_gain`).
 
     Returns
     -------
@@ -60,11 +66,40 @@ def link(net: Network, projection: Projection, dtype: Any) -> Link:
     array([[0.75]])
     """
     source, target = net[projection.source].shape, net[projection.target].shape
+    projection = _divided(projection, source, target, np.asarray(gain, dtype=np.float64))
     if isinstance(projection, Dense):
         return _DenseLink(projection, dtype)
     if isinstance(projection, Conv2d):
         return _ConvLink(projection, source, dtype)
     return _RowsLink(projection, source, target, dtype)
+
+
+def _divided(
+    projection: Projection, source: tuple[int, ...], target: tuple[int, ...], gain: Array
+) -> Projection:
+    """The projection with weights divided by a number for each target.
+
+    A float64 product of a float32 weight gives that weight back: its quotient is within two
+    roundings of it, and there is no other float32 number there.
+    """
+    if isinstance(projection, MaxPool2d) or (gain == 1.0).all():
+        return projection
+    if gain.ndim and isinstance(projection, Conv2d):
+        by_channel = gain.reshape(target[0], -1)
+        if (by_channel != by_channel[:, :1]).any():
+            raise UnsupportedNetwork(
+                f"{projection.where}: gain: expected one for each channel of a convolution"
+            )
+        gain = by_channel[:, :1, None, None]
+    elif gain.ndim and not isinstance(projection, Dense):
+        rows = projection.rows(source, target)
+        sparse = Sparse(
+            projection.source, projection.target,
+            np.repeat(np.arange(len(rows.indptr) - 1), np.diff(rows.indptr)), rows.post,
+            rows.weight / gain[rows.post],
+        )  # fmt: skip
+        return sparse
+    return dataclasses.replace(cast(Any, projection), weight=cast(Any, projection).weight / gain)
 
 
 def _constant(array: Array, dtype: Any) -> Array:
@@ -180,7 +215,7 @@ def _set_rows(active: Array, indptr: Array, post: Array, weight: Array, charge: 
         for i in range(active.shape[1]):
             if active[sample, i] != 0:
                 for k in range(indptr[i], indptr[i + 1]):
-                    charge[sample, post[k]] = 1
+                    charge[sample, post[k]] = max(charge[sample, post[k]], active[sample, i])
 
 
 @njit

@@ -164,7 +164,7 @@ class Cell:
     >>> cell = Cell(Population("p", 1, tau_mem=4e-3, t_ref=1e-3), "coarse", 1e-3, np.float64)
     >>> v, s = cell.start(1)
     >>> for _ in range(3):
-    ...     cell.advance(v, s, np.array([[1.2]]))
+    ...     cell.advance((v, s), np.array([[1.2]]))
     ...     print(round(v[0, 0], 4), s[0, 0])
     1.0618 1.0
     0.553 0.0
@@ -185,8 +185,14 @@ class Cell:
         v = np.repeat(self._start[None], samples, axis=0)
         return v, np.zeros_like(v)
 
-    def advance(self, v: Array, s: Array, charge: Array) -> None:
-        """One step in place: ``v`` and ``s`` are updated, the bias is added to ``charge``."""
+    def advance(
+        self, state: tuple[Array, ...], charge: Array, feedback: Array | None = None
+    ) -> None:
+        """One step in place: the state is updated, the bias is added to ``charge``.
+
+        ``feedback`` is for rules that tell recurrent charge from other charge; this one does not.
+        """
+        v, s = state
         _advance(v, s, charge, self._bias, *self._factors, self._threshold)
 
 

@@ -38,7 +38,7 @@ class StepperState:
     @property
     def potentials(self) -> dict[str, Array]:
         """Potential of each neuron relative to rest, [sample, n] by population."""
-        return {name: v.copy() for name, (v, _) in self._inner.cells.items()}
+        return {name: cell[0].copy() for name, cell in self._inner.cells.items()}
 
     def take(self, samples: ArrayLike) -> StepperState:
         """The state of some samples, in the order of these indices, or where a mask is True."""
@@ -141,7 +141,7 @@ class Stepper:
 def _taken(state: TwinState, samples: Array) -> TwinState:
     """Copies of the arrays of some samples."""
     return TwinState(
-        {name: (v[samples], s[samples]) for name, (v, s) in state.cells.items()},
+        {name: tuple(part[samples] for part in cell) for name, cell in state.cells.items()},
         {name: [spikes[samples] for spikes in past] for name, past in state.past.items()},
     )
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.discrete.charge import Link, link
 from eventsim.discrete.coarse import STEP_TOLERANCE
+from eventsim.discrete.step_cell import StepCell
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
 from eventsim.inputs import check_no_drives
@@ -47,11 +48,12 @@ class _Arrival(NamedTuple):
 class TwinState(NamedTuple):
     """Samples between two steps, arrays [sample, n] by population.
 
-    ``cells`` holds the potential and the spike of the last step, ``past`` the spikes of the last
-    step and of as many steps before it as some projection's delay looks back.
+    ``cells`` holds the potential, the spikes of the last step, and what else a rule remembers;
+    ``past`` the spikes of the last step and of as many steps before it as some projection's delay
+    looks back.
     """
 
-    cells: dict[str, tuple[Array, Array]]
+    cells: dict[str, tuple[Array, ...]]
     past: dict[str, list[Array]]
 
 
@@ -86,13 +88,15 @@ class Twin:
         dtype: Any,
     ) -> None:
         check_no_drives(WHERE, net)
-        self.net, self.disc, self.dtype = net, disc, _dtype(dtype)
+        self.net, self.disc = net, disc
+        self.dtype = _dtype(disc.dtype if dtype is None else dtype)
         neurons = [p for p in net.populations if isinstance(p, Population)]
-        unknown = sorted(set(disc.variants) - {p.name for p in neurons})
-        if unknown:
-            raise checks.fail(
-                "Discretization", "variants", f"names among {[p.name for p in neurons]}", unknown
-            )
+        for field, named in (("variants", disc.variants), ("cells", disc.cells)):
+            unknown = sorted(set(named) - {p.name for p in neurons})
+            if unknown:
+                raise checks.fail(
+                    "Discretization", field, f"names among {[p.name for p in neurons]}", unknown
+                )
         analog = set(net.inputs) if disc.encoder == "constant" else set()
         self._arrivals: dict[str, list[_Arrival]] = {p.name: [] for p in net.populations}
         for projection in net.projections:
@@ -102,17 +106,30 @@ class Twin:
                 )
             steps = _whole_steps(projection, disc.dt)
             self._arrivals[projection.target].append(
-                _Arrival(projection.source, steps, link(net, projection, self.dtype))
+                _Arrival(projection.source, steps, self._link(projection))
             )
-        self._cells = {}
-        for population in neurons:
-            rule = disc.rule_of(population.name)
-            self._cells[population.name] = cells[rule](population, rule, disc.dt, self.dtype)
+        self._cells = {p.name: self._cell(p, cells) for p in neurons}
         # The charge of an analog image goes to the Input, or where there is none straight into
         # the population that nothing else drives.
         self._entries = net.inputs or tuple(
             p.name for p in neurons if disc.encoder == "constant" and not self._arrivals[p.name]
         )
+
+    def _link(self, projection: Projection) -> Link:
+        """The projection with the weights of the training."""
+        rule = self.disc.cells.get(projection.target)
+        return link(self.net, projection, self.dtype, 1.0 if rule is None else rule.weight_gain)
+
+    def _cell(self, population: Population, cells: Mapping[str, Callable[..., Any]]) -> Any:
+        if population.name in self.disc.cells:
+            return StepCell(self.disc.cells[population.name], population.n, self.dtype)
+        rule = self.disc.rule_of(population.name)
+        if rule not in cells:
+            raise checks.fail(
+                "Discretization", "cells", f"a rule for {population!r}, as rule={rule!r}",
+                f"rules for {sorted(self.disc.cells)}",
+            )  # fmt: skip
+        return cells[rule](population, rule, self.disc.dt, self.dtype)
 
     def run(self, x: Any, names: tuple[str, ...], record: str, threads: int) -> dict[str, Array]:
         """Arrays [sample, step, n] of the named populations."""
@@ -141,7 +158,10 @@ class Twin:
     def kind(self, name: str, record: str = "spikes") -> np.dtype[Any]:
         """Type of what is recorded of a population: bytes for spikes."""
         analog = self.disc.encoder == "constant" and isinstance(self.net[name], Input)
-        return np.dtype(np.uint8) if record == "spikes" and not analog else self.dtype
+        if record != "spikes" or analog:
+            return self.dtype
+        several = any(cell.max_spikes > 1 for cell in self.disc.cells.values())
+        return np.dtype(np.int32 if several else np.uint8)
 
     def _run_chunk(
         self, inputs: dict[str, Array], steps: int, out: dict[str, Array], record: str
@@ -177,14 +197,20 @@ class Twin:
         done = {}
         for name in self.net.order:
             charge = np.zeros(state.past[name][0].shape, self.dtype)
+            feedback = None
             for source, delay, connection in self._arrivals[name]:
-                connection.add(state.past[source][delay], charge)
+                if source == name and name in self.disc.cells:
+                    # Frameworks round the sum of a step before they add what comes back.
+                    feedback = np.zeros_like(charge) if feedback is None else feedback
+                    connection.add(state.past[source][delay], feedback)
+                else:
+                    connection.add(state.past[source][delay], charge)
             if name in inputs:
                 given = inputs[name]
                 charge += given if given.ndim == 2 else given[:, step]
             if name in self._cells:
-                v, active = state.cells[name]
-                self._cells[name].advance(v, active, charge)
+                v, active = state.cells[name][:2]
+                self._cells[name].advance(state.cells[name], charge, feedback)
             else:
                 v = active = charge
             # a cell changes its arrays in place, so what is read in later steps is copied
@@ -210,7 +236,7 @@ class Twin:
         arrays = {}
         for name, values in x.items():
             field = "x" if len(x) == 1 else f"x[{name!r}]"
-            check = _analog if constant else _spikes
+            check = _analog if constant else _spikes if not self.disc.cells else _charges
             arrays[name] = check(field, values, self.net[name].n).astype(self.dtype)
             if constant:
                 arrays[name] *= self.disc.encoder_scale
@@ -267,6 +293,12 @@ def _flat(field: str, array: Array, leading: str, n: int) -> Array:
 
 def _spikes(field: str, values: Any, n: int) -> Array:
     return _flat(field, checks.binary(WHERE, field, values), "sample, step,", n)
+
+
+def _charges(field: str, values: Any, n: int) -> Array:
+    array = _flat(field, checks.real_array(WHERE, field, values), "sample, step,", n)
+    checks.finite(WHERE, field, array)
+    return array
 
 
 def _analog(field: str, values: Any, n: int) -> Array:
