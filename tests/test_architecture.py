@@ -35,6 +35,7 @@ LAYERS = (
     ("engine",),
     ("runs", "simulate", "stream", "session", "discrete"),
     ("encode", "decode", "load", "save"),
+    ("analog",),
     ("fidelity",),
     ("gym",),
     ("plot", "report", "fidelity.report"),

@@ -304,8 +304,9 @@ def test_bad_options_are_refused(case):
     with pytest.raises(UnsupportedNetwork, match="output"):
         es.attribute(loop, disc, images, labels)
     back = es.Dense("hidden", "hidden", np.eye(14), delay=DT)
-    with pytest.raises(UnsupportedNetwork, match="cycle hidden -> hidden"):
-        es.attribute(es.Network(net.populations, [*net.projections, back]), *case[1:])
+    recurrent = es.Network(net.populations, [*net.projections, back])
+    with pytest.raises(InvalidValue, match="delays: expected none for a recurrent network"):
+        es.attribute(recurrent, *case[1:], delays=[DT])
 
 
 def test_sentences_say_points_and_noise():

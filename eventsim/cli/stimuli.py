@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
+from eventsim.analog import analog_currents
 from eventsim.discretization import Discretization
-from eventsim.encode import encode, to_currents, to_spike_trains
+from eventsim.encode import encode, to_spike_trains
 from eventsim.errors import EventsimError, FileError, UnsupportedNetwork
 from eventsim.load.hdf5 import existing
 from eventsim.populations import Population
@@ -243,12 +244,9 @@ def stimulate(
     fitting_images(net, pixels)
     target = net[entry(net)]
     if disc.encoder == "constant":
-        if not isinstance(target, Population):
-            raise UnsupportedNetwork(
-                f"network: encoder: expected spikes for the Input {target.name!r}, "
-                "got the analog images of the encoder 'constant'"
-            )
-        return {}, to_currents(pixels, disc, target)
+        silent = [SpikeTrain([], [])] * len(pixels)
+        inputs = {} if isinstance(target, Population) else {target.name: silent}
+        return inputs, analog_currents(net, disc, pixels)
     ids = np.arange(first, first + len(pixels))
     x = encode(pixels, disc, seed=seed, sample_ids=ids)
     return {target.name: to_spike_trains(x, disc.dt, seed=seed, sample_ids=ids)}, None

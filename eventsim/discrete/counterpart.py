@@ -30,7 +30,7 @@ from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.populations import Input, Population
 from eventsim.step_rule import StepRule
 
-__all__ = ["Counterpart", "Options", "counterpart"]
+__all__ = ["LOSSES", "Counterpart", "Options", "counterpart"]
 
 Float = NDArray[np.float64]
 Row = tuple[str, str, str]

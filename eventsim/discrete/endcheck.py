@@ -32,15 +32,31 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.errors import UnsupportedNetwork
 from eventsim.jit import inner, njit
-from eventsim.network import Network
+from eventsim.network import Network, Units
 from eventsim.populations import Population
 from eventsim.projections import Projection
 from eventsim.recording import SpikeTrain
 
-__all__ = ["EndCheck"]
+__all__ = ["EndCheck", "can_check"]
 
 Array = NDArray[Any]
 Float = NDArray[np.float64]
+
+
+def can_check(units: Units) -> bool:
+    """Whether neurons have deltas or pulses, reset to a value and do not adapt.
+
+    >>> can_check(Population("p", 1, tau_mem=4e-3))
+    True
+    >>> can_check(Population("p", 1, tau_mem=4e-3, tau_syn=1e-3))
+    False
+    """
+    return (
+        isinstance(units, Population)
+        and units.reset == "value"
+        and not units.n_receptors
+        and not units.adapts
+    )
 
 
 class EndCheck:
@@ -73,7 +89,7 @@ class EndCheck:
         population = net[name]
         if not isinstance(population, Population):
             raise checks.fail("EndCheck", "name", "a Population", repr(population))
-        if population.reset != "value" or population.n_receptors or population.adapts:
+        if not can_check(population):
             raise checks.fail(
                 "EndCheck", "name", "a population that resets to a value, without receptors and "
                 "adaptation", repr(population),

@@ -17,12 +17,13 @@ from eventsim.errors import InvalidType
 from eventsim.fidelity.ladder import Effect, LadderReport
 from eventsim.fidelity.measured import rung
 from eventsim.fidelity.plans import Group, Plan, PlanJob, run_plans
+from eventsim.fidelity.rule_variants import changed_networks, changed_rules
 from eventsim.fidelity.rungs import Cascade
-from eventsim.fidelity.samples import Samples, coarse, continuous, second_draw
+from eventsim.fidelity.samples import Samples, coarse, continuous, second_draw, stepped_by
 from eventsim.fidelity.shards import How, Progress
 from eventsim.fidelity.sums import Found, Sums
 from eventsim.fidelity.task import Task, check_task, in_steps
-from eventsim.fidelity.variants import depth, with_exponentials
+from eventsim.fidelity.variants import depth, feeds_forward, with_exponentials
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population
@@ -38,6 +39,8 @@ CAUSES = {
     "pooling": "max pooling by its continuous rule in place of an OR over the step",
     "continuous": "keeping the spike times inside the step from layer to layer",
 }
+#: The same where the rungs between coarse and continuous are left out.
+AT_ONCE = "continuous time, all of it at once"
 
 
 def attribute(
@@ -78,10 +81,17 @@ def attribute(
     Variants of the last rung follow: other pulse widths, exponential synapses, delays, longer
     windows. All rungs get the same input spikes, at the same times.
 
+    A network of a training framework (:attr:`Discretization.cells`) has further variants: of the
+    coarse run with other rules (when and how a spike resets, one spike a step), and of the
+    continuous one (the other convention of time constants, one spike an instant, a refractory
+    period of one step, recurrent delays). Rungs that its neurons cannot have are left out:
+    endcheck for neurons with receptors, adaptation or subtraction; all between coarse and
+    continuous for a recurrent network.
+
     Parameters
     ----------
     net : Network
-        As in :func:`eventsim.validate`, and without recurrent projections.
+        As in :func:`eventsim.validate`.
     disc : Discretization
         How the network was trained.
     images, labels
@@ -115,7 +125,7 @@ def attribute(
     Raises
     ------
     InvalidValue, InvalidType, UnsupportedNetwork
-        As :func:`eventsim.validate`; a recurrent network; a variant that the network cannot have.
+        As :func:`eventsim.validate`; a variant that the network cannot have.
     FileError
         ``out`` holds something else, or cannot be written.
     EventsimError
@@ -137,11 +147,13 @@ def attribute(
     )  # fmt: skip
     how = How.check("attribute", threads, out, workers, scheduler, progress)
     dt = disc.dt
+    plain = not any(isinstance(p, Population) and p.n_receptors for p in net.populations)
+    layers = depth(net) if feeds_forward(net) else 1
     build = partial(
         ladder_plans,
-        tau_syns=_times("tau_syns", tau_syns, (0.5 * dt,)),
-        delays=_times("delays", delays, (0.5 * dt,)),
-        extends=_times("extends", extends, (0.5 * dt, dt, depth(net) * dt)),
+        tau_syns=_times("tau_syns", tau_syns, (0.5 * dt,) if plain else ()),
+        delays=_times("delays", delays, (0.5 * dt,) if feeds_forward(net) else ()),
+        extends=_times("extends", extends, (0.5 * dt, dt, layers * dt)),
     )
     job = PlanJob(task, build, "ladder")
     report = ladder_report(job, run_plans(job, how))
@@ -154,32 +166,61 @@ def ladder_plans(
     task: Task, tau_syns: Sequence[float], delays: Sequence[float], extends: Sequence[float]
 ) -> list[Group]:
     """The rungs, then the variants."""
-    climb = Cascade(task)
-    return [Group(task, _ladder(task, climb) + _variants(task, climb, tau_syns, delays, extends))]
+    climb = Cascade(task) if feeds_forward(task.net) else None
+    variants = _variants(task, climb, tau_syns, delays, extends)
+    return [Group(task, _ladder(task, climb) + variants + _rule_variants(task))]
 
 
-def _ladder(task: Task, climb: Cascade) -> list[Plan]:
-    """From coarse to continuous."""
+def _ladder(task: Task, climb: Cascade | None) -> list[Plan]:
+    """From coarse to continuous; at once where the network is recurrent."""
     length = task.disc.duration
     plans = [Plan("coarse", "rung", None, "", 1, length, coarse)]
 
     def add(name: str, runs: int, run: Callable[[Samples, int], Found]) -> None:
         reference = [plan.name for plan in plans if plan.kind == "rung"][-1]
         kind = "yardstick" if name == "second draw" else "rung"
-        plans.append(Plan(name, kind, reference, CAUSES[name], runs, length, run))
+        cause = CAUSES[name]
+        if name == "isolated" and reference == "coarse":
+            cause = "each layer in continuous time, fed with the coarse spikes"
+        elif name == "continuous" and reference == "coarse":
+            cause = AT_ONCE
+        plans.append(Plan(name, kind, reference, cause, runs, length, run))
 
     if task.draws:
         add("second draw", task.draws, second_draw)
-    add("endcheck", task.jitter_seeds, climb.endcheck)
-    add("isolated", task.jitter_seeds, climb.isolated)
-    add("rejit", task.jitter_seeds, climb.rejit)
-    if any(isinstance(link, MaxPool2d) for link in task.net.projections):
-        add("pooling", task.jitter_seeds, climb.pooling)
-    add("continuous", task.runs, continuous(climb.net, length))
+    if climb is not None:
+        if climb.tests:
+            add("endcheck", task.jitter_seeds, climb.endcheck)
+        add("isolated", task.jitter_seeds, climb.isolated)
+        add("rejit", task.jitter_seeds, climb.rejit)
+        if any(isinstance(link, MaxPool2d) for link in task.net.projections):
+            add("pooling", task.jitter_seeds, climb.pooling)
+    add("continuous", task.runs, continuous(_spread(task), length))
     return plans
 
 
-def _variants(task: Task, climb: Cascade, tau_syns: Any, delays: Any, extends: Any) -> list[Plan]:
+def _spread(task: Task) -> Network:
+    """The continuous network that the verdict is about."""
+    return task.net.with_spread(task.spreads[0])
+
+
+def _rule_variants(task: Task) -> list[Plan]:
+    """What a framework's rule decides: other rules in steps, other conventions without."""
+    length, plans = task.disc.duration, []
+    for change in changed_rules(task.disc):
+        run = stepped_by(change.value)
+        plans.append(Plan(change.name, "variant", "coarse", change.what, 1, length, run))
+    for change in changed_networks(_spread(task), task.disc):
+        run = continuous(change.value, length)
+        plans.append(
+            Plan(change.name, "variant", "continuous", change.what, task.runs, length, run)
+        )
+    return plans
+
+
+def _variants(
+    task: Task, climb: Cascade | None, tau_syns: Any, delays: Any, extends: Any
+) -> list[Plan]:
     """Other ways to be continuous."""
     dt, length = task.disc.dt, task.disc.duration
     plans: list[Plan] = []
@@ -198,15 +239,17 @@ def _variants(task: Task, climb: Cascade, tau_syns: Any, delays: Any, extends: A
         run = continuous(with_exponentials(task.net, tau), length)
         add(f"exponential, {in_steps(tau, dt)}", what, length, run)
     for delay in delays:
+        if climb is None:
+            raise checks.fail("attribute", "delays", "none for a recurrent network", list(delays))
         what = f"delaying every layer by {in_steps(delay, dt)}"
         run = climb.delayed(_layers_late(task, delay))
         add(f"delay of {in_steps(delay, dt)}", what, length, run)
     for extra in extends:
         what = f"extending the window by {in_steps(extra, dt)}"
-        if extra == depth(task.net) * dt > dt:
+        if climb is not None and extra == depth(task.net) * dt > dt:
             what += ", one for each layer"
         window = length + extra
-        add(f"window + {in_steps(extra, dt)}", what, window, continuous(climb.net, window))
+        add(f"window + {in_steps(extra, dt)}", what, window, continuous(_spread(task), window))
     return plans
 
 
@@ -250,9 +293,10 @@ def ladder_report(job: PlanJob, sums: Mapping[str, Sums]) -> LadderReport:
         for plan in plans
         if plan.reference is not None
     ]
-    # Both are cascades of layers, so that this one is a single change as well.
-    whole = f"{CAUSES['isolated']}, in all layers at once (endcheck to rejit),"
-    effects.append(effect(whole, "endcheck", "rejit", False))
+    if "endcheck" in sums:
+        # Both are cascades of layers, so that this one is a single change as well.
+        whole = f"{CAUSES['isolated']}, in all layers at once (endcheck to rejit),"
+        effects.append(effect(whole, "endcheck", "rejit", False))
     effects.sort(key=lambda e: (not e.part, e.within_noise, -abs(e.change.value)))
     return LadderReport(
         rungs=rungs,

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from eventsim import checks, decode
 from eventsim.discretization import Discretization
 from eventsim.encode import encode
+from eventsim.errors import UnsupportedNetwork
 from eventsim.fidelity import cautions, forecast_words, metrics
 from eventsim.fidelity.cautions import Caution
 from eventsim.fidelity.drive import DriveSums, LayerDrive
@@ -231,6 +232,12 @@ def forecast(
     the folder ``validation``.
     """
     given = np.zeros(np.asarray(images).shape[:1], np.int64) if labels is None else labels
+    if getattr(disc, "cells", None):
+        raise UnsupportedNetwork(
+            "forecast: disc: expected one of the coarse rules, whose limits were measured, got the "
+            f"rules of a framework ({', '.join(sorted({c.label for c in disc.cells.values()}))}): "
+            "eventsim.attribute says what the gap consists of"
+        )
     task = check_task(net, disc, images, given, where="forecast", steps=steps, seed=seed)
     ids = _chosen(task, samples)
     cores = os.cpu_count() or 1 if threads is None else checks.whole(

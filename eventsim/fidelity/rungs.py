@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from eventsim.discrete.charge import link as charge_link
-from eventsim.discrete.endcheck import EndCheck
+from eventsim.discrete.endcheck import EndCheck, can_check
 from eventsim.encode import to_steps
 from eventsim.fidelity.samples import Array, Samples, Trains, exact
 from eventsim.fidelity.sums import Found
@@ -44,10 +44,11 @@ class Cascade:
             name for name in feed_forward_order(self.net) if not isinstance(self.net[name], Input)
         ]
         self._sources = {link.source for link in self.net.projections}
+        neurons = [name for name in self._order if isinstance(self.net[name], Population)]
+        #: Whether the rung endcheck exists for these neurons.
+        self.tests = all(can_check(self.net[name]) for name in neurons)
         self._tests = {
-            name: EndCheck(self.net, name, task.disc.dt)
-            for name in self._order
-            if isinstance(self.net[name], Population)
+            name: EndCheck(self.net, name, task.disc.dt) for name in neurons if self.tests
         }
         self._alone = {name: _alone(self.net, name) for name in self._order}
 
@@ -161,8 +162,9 @@ class Cascade:
 
     def _simulated(self, samples: Samples, name: str, trains: dict[str, Trains]) -> Results:
         """One layer by itself, over the window of the coarse model."""
-        net, entry = self._alone[name], self.task.entry
-        currents = samples.currents if name == entry.name else [None] * len(samples.ids)
+        net = self._alone[name]
+        currents = [{name: of_sample[name]} if of_sample and name in of_sample else None
+                    for of_sample in samples.currents]  # fmt: skip
         inputs = {source: trains[source] for source in net.inputs}
         return exact(net, samples, inputs, self.task.disc.duration, currents, [name])
 

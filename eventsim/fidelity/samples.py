@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.encode import encode, to_currents, to_spike_trains
+from eventsim.analog import analog_currents
+from eventsim.discretization import Discretization
+from eventsim.encode import encode, to_spike_trains
 from eventsim.errors import EventsimError, IncompleteRunWarning
 from eventsim.fidelity.sums import Found
 from eventsim.fidelity.task import Task
@@ -23,7 +25,7 @@ from eventsim.populations import Population
 from eventsim.recording import Results, SpikeTrain
 from eventsim.simulate import simulate
 
-__all__ = ["Samples", "coarse", "continuous", "exact", "second_draw"]
+__all__ = ["Samples", "coarse", "continuous", "exact", "second_draw", "stepped_by"]
 
 Array = NDArray[Any]
 Trains = list[SpikeTrain]
@@ -48,8 +50,8 @@ class Samples:
         self.spikes = self.twin(self.x)
         self.counts = self.counted(self.spikes)
         self.currents: list[Any] = [None] * len(ids)
-        if isinstance(task.entry, Population):
-            self.currents = to_currents(self.x, task.disc, task.entry)
+        if task.analog:
+            self.currents = analog_currents(task.net, task.disc, self.x)
         self._inputs: dict[int, Trains] = {}
         #: What several plans need and one of them made.
         self.memory: dict[Any, Any] = {}
@@ -78,6 +80,8 @@ class Samples:
         task = self.task
         if isinstance(task.entry, Population):
             return {}
+        if task.analog:
+            return {task.entry.name: [SpikeTrain([], [])] * len(self.ids)}
         if run not in self._inputs:
             seed = task.seed if run == 0 else (task.seed, run)
             self._inputs[run] = to_spike_trains(
@@ -128,6 +132,17 @@ def coarse(samples: Samples, run: int) -> Found:
 def second_draw(samples: Samples, run: int) -> Found:
     """The twin on another draw of the input."""
     return Found(samples.counted(samples.drawn_again(run)))
+
+
+def stepped_by(disc: Discretization) -> Callable[[Samples, int], Found]:
+    """The twin under other rules, on the input of all plans."""
+
+    def run_samples(samples: Samples, run: int) -> Found:
+        spikes = disc.run(samples.task.net, samples.x, layers=True, threads=samples.threads)
+        assert isinstance(spikes, dict)
+        return Found(samples.counted(spikes))
+
+    return run_samples
 
 
 def continuous(net: Network, window: float) -> Callable[[Samples, int], Found]:

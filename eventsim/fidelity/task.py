@@ -75,7 +75,12 @@ class Task:
     @property
     def runs(self) -> int:
         """Continuous runs of each variant: analog input has no spikes to place."""
-        return 1 if self.disc.encoder == "constant" else self.jitter_seeds
+        return 1 if self.analog else self.jitter_seeds
+
+    @property
+    def analog(self) -> bool:
+        """Whether the image is a constant current, and has no spikes to place."""
+        return self.disc.encoder == "constant"
 
     @property
     def layers(self) -> list[str]:
@@ -202,7 +207,7 @@ def check_task(
 def _entry(where: str, net: Network, disc: Discretization) -> Units:
     """The population that gets the image."""
     check_no_drives(where, net)
-    if disc.encoder != "constant":
+    if disc.encoder != "constant" or net.inputs:
         if len(net.inputs) != 1:
             raise UnsupportedNetwork(
                 f"{where}: net: expected one Input for the image, got {list(net.inputs)}"
@@ -210,11 +215,11 @@ def _entry(where: str, net: Network, disc: Discretization) -> Units:
         return net[net.inputs[0]]
     targets = {projection.target for projection in net.projections}
     free = [p for p in net.populations if isinstance(p, Population) and p.name not in targets]
-    if net.inputs or len(free) != 1:
+    if len(free) != 1:
         raise UnsupportedNetwork(
-            f"{where}: net: expected for the encoder 'constant' no Input, and one population "
+            f"{where}: net: expected for the encoder 'constant' one Input, or one population "
             f"without arriving projections that takes the analog image as a current, got "
-            f"Inputs {list(net.inputs)} and populations {[p.name for p in free]}"
+            f"no Input and populations {[p.name for p in free]}"
         )
     return free[0]
 
@@ -222,6 +227,15 @@ def _entry(where: str, net: Network, disc: Discretization) -> Units:
 def _output(where: str, net: Network) -> Units:
     """The population whose counts give the class."""
     outputs = [net[name] for name in net.outputs]
+    if (
+        len(outputs) == 1
+        and isinstance(outputs[0], Population)
+        and not np.isfinite(outputs[0].array("v_threshold")).all()
+    ):
+        raise UnsupportedNetwork(
+            f"{where}: net: expected an output population that spikes, as classes are the largest "
+            f"counts, got {outputs[0].name!r} with v_threshold = inf"
+        )
     if len(outputs) != 1 or isinstance(outputs[0], Input):
         raise UnsupportedNetwork(
             f"{where}: net: expected one output population (without outgoing projections), "

@@ -15,7 +15,7 @@ from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population
 from eventsim.projections import Dense, Projection, Sparse
 
-__all__ = ["depth", "feed_forward_order", "with_exponentials"]
+__all__ = ["depth", "feed_forward_order", "feeds_forward", "with_exponentials"]
 
 
 def with_exponentials(net: Network, tau_syn: float) -> Network:
@@ -127,6 +127,21 @@ def feed_forward_order(net: Network) -> tuple[str, ...]:
             "network: projections: expected layers that feed forward, got the cycle "
             f"{' -> '.join(reversed(error.args[1]))}"
         ) from error
+
+
+def feeds_forward(net: Network) -> bool:
+    """Whether no projection leads back, however late.
+
+    >>> from eventsim import Input
+    >>> feeds_forward(Network([Input("in", 1), Population("out", 1, tau_mem=4e-3)],
+    ...                       [Dense("out", "out", [[0.5]], delay=1e-3)]))
+    False
+    """
+    try:
+        feed_forward_order(net)
+    except UnsupportedNetwork:
+        return False
+    return True
 
 
 def depth(net: Network) -> int:
