@@ -16,6 +16,7 @@ from scipy import stats
 
 import eventsim as es
 from eventsim import decode, encode
+from eventsim.analog import analog_currents
 from eventsim.errors import EventsimError, FileError, InvalidType, InvalidValue, UnsupportedNetwork
 from eventsim.fidelity import metrics, samples, task, words
 
@@ -465,5 +466,23 @@ def test_networks_without_one_way_in_and_out_are_refused(case):
     with pytest.raises(UnsupportedNetwork, match="one Input"):
         es.validate(doubled, disc, images, labels)
     constant = dataclasses.replace(disc, encoder="constant")
+    two = es.Network(
+        [es.Population("other", 4, tau_mem=4 * DT, t_ref=DT), *net.populations[1:]],
+        [*net.projections[1:], es.Dense("other", "out", np.ones((4, 4)))],
+    )
     with pytest.raises(UnsupportedNetwork, match="analog image as a current"):
-        es.validate(net, constant, images, labels)
+        es.validate(two, constant, images, labels)
+
+
+def test_analog_image_reaches_neurons_through_weights(case):
+    """Its constant current is the charge of every step, with weights of the first layer."""
+    net, disc, images, labels = case
+    constant = dataclasses.replace(disc, encoder="constant", spread=0.0)
+    report = es.validate(net, constant, images, labels)
+    assert report.second_draw is None and len(report.continuous[0].runs) == 1
+    currents = analog_currents(net, constant, images)
+    first = es.simulate(net, {}, t_stop=disc.duration, currents=currents[0])
+    charge = images[0].reshape(-1) @ net.projections[0].weight
+    for _, neuron, current in currents[0]["hidden"]:
+        assert current * DT / net["hidden"].tau_mem == pytest.approx(charge[neuron])
+    assert first.counts["hidden"].sum() > 0

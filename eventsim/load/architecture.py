@@ -28,6 +28,10 @@ A description is a TOML file, or a mapping of the same content::
     kind = "linear"
     weight = "fc.weight"
 
+The neurons of a layer can be those of a training framework, such as ``"snntorch.Leaky"``, with the
+arguments of the class under ``cell``; see :mod:`eventsim.load.framework_cells`. For these ``decay``
+and ``jump`` choose conventions, as for :func:`eventsim.from_torch`.
+
 This module reads and checks descriptions; :mod:`eventsim.load.assemble` makes networks of them.
 """
 
@@ -44,7 +48,9 @@ from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, FileError
 from eventsim.load.hdf5 import existing
 
-__all__ = ["FLAGS", "KEYS", "NEURONS", "NUMBERS", "Architecture", "Layer", "read_architecture"]
+__all__ = [
+    "CLASSES", "FLAGS", "KEYS", "NEURONS", "NUMBERS", "Architecture", "Layer", "read_architecture",
+]  # fmt: skip
 
 #: Name of a neuron in a description -> its update rule in a Discretization.
 NEURONS = {
@@ -56,17 +62,31 @@ NEURONS = {
     "mcculloch_pitts": "mcculloch_pitts",
 }
 
+#: Neuron of a framework in a description -> module of eventsim.discrete.frameworks and function.
+CLASSES = {
+    "norse.LIFBoxCell": "norse.lif_box",
+    "norse.LIFCell": "norse.lif",
+    "norse.LSNNCell": "norse.lsnn",
+    "snntorch.Leaky": "snntorch.leaky",
+    "snntorch.RLeaky": "snntorch.rleaky",
+    "snntorch.RSynaptic": "snntorch.rsynaptic",
+    "snntorch.Synaptic": "snntorch.synaptic",
+    "spikingjelly.IFNode": "spikingjelly.if_node",
+    "spikingjelly.LIFNode": "spikingjelly.lif_node",
+    "spikingjelly.ParametricLIFNode": "spikingjelly.parametric_lif_node",
+}
+
 #: Parameters of neurons, of a layer or (at the top) of all: a number, or the name of a tensor
 #: with one entry, one per channel or one per neuron. ``tau`` and ``tau_mem`` are such too.
 NUMBERS = ("v_threshold", "v_leak", "v_reset", "v_init", "t_ref", "r", "i_bias")
 FLAGS = ("reset", "multi_spike", "fires_at_equality")
-_NEURON = ("neuron", "tau", "tau_mem", *NUMBERS, *FLAGS)
+_NEURON = ("neuron", "cell", "tau", "tau_mem", *NUMBERS, *FLAGS)
 _LINK = ("weight", "bias", "delay", "spread")
 _WINDOW = ("kernel_size", "stride", "padding")
 
 #: Kind of layer -> the keys that it may have, besides name and kind.
 KEYS: dict[str, tuple[str, ...]] = {
-    "linear": (*_LINK, *_NEURON),
+    "linear": (*_LINK, "recurrent", "recurrent_bias", *_NEURON),
     "conv2d": (*_LINK, "stride", "padding", "dilation", "groups", *_NEURON),
     "avgpool2d": (*_WINDOW, "gain", "delay", "spread", *_NEURON),
     "sumpool2d": (*_WINDOW, "gain", "delay", "spread", *_NEURON),
@@ -77,7 +97,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 _TOP = (
     "dt", "steps", "encoder", "encoder_scale", "spread", "state_dict", "ignore", "input", "layer",
-    *_NEURON,
+    "decay", "jump", "accept", *_NEURON,
 )  # fmt: skip
 _REQUIRED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("avgpool2d", "sumpool2d", "maxpool2d"), ("kernel_size",)),
@@ -123,6 +143,8 @@ class Architecture:
         Key under which a checkpoint keeps its tensors.
     ignore : tuple of str
         Tensors of the file that are left unused on purpose.
+    conventions : mapping
+        Options of :class:`eventsim.discrete.counterpart.Options` that were given.
     """
 
     where: str
@@ -134,6 +156,7 @@ class Architecture:
     layers: tuple[Layer, ...]
     state_dict: str | None
     ignore: tuple[str, ...]
+    conventions: Mapping[str, Any]
 
 
 def read_architecture(source: str | os.PathLike[str] | Mapping[str, Any]) -> Architecture:
@@ -193,7 +216,7 @@ def _checked(where: str, content: Mapping[str, Any]) -> Architecture:
     layers = _layers(where, _typed(where, content, "layer", list), name)
     ignore = _typed(where, {"ignore": [], **content}, "ignore", list)
     keys = ("dt", "steps", "encoder", "encoder_scale", "spread")
-    rule = NEURONS[neuron.get("neuron", "coarse_lif")]
+    rule = NEURONS.get(neuron.get("neuron", "coarse_lif"), "framework")
     try:
         disc = Discretization(rule, **{key: content[key] for key in keys if key in content})
     except EventsimError as error:
@@ -208,6 +231,10 @@ def _checked(where: str, content: Mapping[str, Any]) -> Architecture:
         layers=layers,
         state_dict=_typed(where, {"state_dict": None, **content}, "state_dict", str | None),
         ignore=tuple(str(item) for item in ignore),
+        conventions={
+            **{key: content[key] for key in ("decay", "jump", "t_ref", "reset") if key in content},
+            "accept": tuple(_typed(where, {"accept": [], **content}, "accept", list)),
+        },
     )
 
 
@@ -233,7 +260,7 @@ def _layers(where: str, entries: list[Any], input_name: str) -> tuple[Layer, ...
         layer = Layer(name, kind, MappingProxyType(values))
         here = f"{where}: {layer.where}"
         _known_keys(here, values, KEYS[kind], _REQUIRED.get(kind, ()))
-        for key in ("weight", "bias"):
+        for key in ("weight", "bias", "recurrent", "recurrent_bias"):
             if key in values:
                 _typed(here, values, key, str)
         _check_neuron(here, values)
@@ -246,8 +273,11 @@ def _layers(where: str, entries: list[Any], input_name: str) -> tuple[Layer, ...
 def _check_neuron(where: str, values: Mapping[str, Any]) -> None:
     if "neuron" in values:
         name = _typed(where, values, "neuron", str)
-        if name not in NEURONS:
-            raise FileError(f"{where}: neuron: expected one of {sorted(NEURONS)}, got {name!r}")
+        known = [*NEURONS, *CLASSES]
+        if name not in known:
+            raise FileError(f"{where}: neuron: expected one of {sorted(known)}, got {name!r}")
+    if "cell" in values:
+        _typed(where, values, "cell", Mapping)
     if "tau" in values and "tau_mem" in values:
         raise FileError(f"{where}: tau: expected tau (steps) or tau_mem (seconds), got both")
 

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from eventsim import checks
 from eventsim.convolution import Conv2d, image_shape
+from eventsim.discrete.counterpart import Options
 from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, FileError, UnsupportedNetwork
-from eventsim.load.architecture import Architecture, Layer
+from eventsim.load.architecture import CLASSES, Architecture, Layer
 from eventsim.load.folding import TilingPool, fold_conv2d, fold_linear
+from eventsim.load.framework_cells import FrameworkCells
 from eventsim.load.neurons import Neurons
 from eventsim.load.tensors import Tensors
 from eventsim.network import Network
@@ -88,6 +90,9 @@ class _Builder:
         self.tensors = Tensors(file, tensors)
         self.neurons = Neurons(architecture, self.tensors, self.note)
         self.dt = architecture.discretization.dt
+        self.cells = FrameworkCells(
+            self.tensors, self.dt, Options(**architecture.conventions), self.note
+        )
         self.spread = architecture.discretization.spread
         self.populations: list[Any] = []
         self.projections: list[Any] = []
@@ -115,7 +120,7 @@ class _Builder:
 
     def analog(self, layer: Layer) -> None:
         self.note("the analog image is the drive of the first layer, which has no weights")
-        self.populations.append(self.neurons.population(layer, self.architecture.input_shape))
+        self.populations.append(self._population(layer, self.architecture.input_shape))
 
     def linear(self, layer: Layer) -> None:
         entering = self.source.n
@@ -133,14 +138,17 @@ class _Builder:
             weight = fold_linear(weight, self.pool, image)
             self._folded(layer)
         self.note("weights of linear layers are [out, in] in the file and [pre, post] here")
-        population = self.neurons.population(layer, (len(weight),))
+        shape = (len(weight),)
+        population, weight = self._population(layer, shape), self._scaled(layer, weight, shape)
         # Contiguous, so that the row of a source unit is one run of memory.
-        self._add(
-            population,
-            Dense(
-                self.source.name, layer.name, np.ascontiguousarray(weight.T), **self._timing(layer)
-            ),
-        )
+        weight = np.ascontiguousarray(weight.T)
+        self._add(population, Dense(self.source.name, layer.name, weight, **self._timing(layer)))
+        back = self.cells.recurrent(layer) if layer.name in self.cells.made else None
+        if back is not None:
+            timing = {**self._timing(layer), "delay": self.dt}
+            weight = np.ascontiguousarray(self._scaled(layer, back, shape).T)
+            self.projections.append(Dense(layer.name, layer.name, weight, **timing))
+            self.note("recurrent spikes arrive one step (dt) late")
         self.flat = False
 
     def conv2d(self, layer: Layer) -> None:
@@ -172,7 +180,9 @@ class _Builder:
             )
             conv = dataclasses.replace(conv, weight=folded, stride=stride, padding=padding)
             self._folded(layer)
-        self._add(self.neurons.population(layer, target), conv)
+        population = self._population(layer, target)
+        scaled = self._scaled(layer, np.asarray(conv.weight), target)
+        self._add(population, dataclasses.replace(conv, weight=scaled, **self._timing(layer)))
 
     def avgpool2d(self, layer: Layer) -> None:
         self._linear_pool(layer, AvgPool2d)
@@ -202,8 +212,12 @@ class _Builder:
         pool = kind(self.source.name, layer.name, **window, weight=gain)
         if layer.own_neurons:
             self._no_pool_before(layer)
-            pool = dataclasses.replace(pool, **self._timing(layer))
-            self._add(self.neurons.population(layer, pool.output_shape(shape)), pool)
+            population = self._population(layer, pool.output_shape(shape))
+            gain = self.cells.made[layer.name].gain if layer.name in self.cells.made else 1.0
+            if np.ndim(gain):
+                raise FileError(f"{self.file}: {layer.where}: cell: expected one number for all")
+            pool = dataclasses.replace(pool, weight=pool.weight * gain, **self._timing(layer))
+            self._add(population, pool)
             return
         where = f"{self.file}: {layer.where}"
         if pool.stride != pool.kernel_size or pool.padding != (0, 0):
@@ -225,6 +239,21 @@ class _Builder:
         self.pool_where = layer.where
 
     # Parts of layers
+
+    def _population(self, layer: Layer, shape: tuple[int, ...]) -> Population:
+        """The neurons of a layer: of a framework, or by a coarse rule."""
+        common = self.architecture.neuron
+        label = layer.values.get("neuron", common.get("neuron"))
+        if label not in CLASSES:
+            return self.neurons.population(layer, shape)
+        values = {"neuron": label, "cell": common.get("cell", {}), **layer.values}
+        whole = dataclasses.replace(layer, values=values)
+        made: Population = self.cells.population(whole, shape)
+        return made
+
+    def _scaled(self, layer: Layer, weight: Array, shape: tuple[int, ...]) -> Array:
+        """Weights [out, ...] in the unit of the layer's potential or current."""
+        return self.cells.weight(layer, weight, shape) if layer.name in self.cells.made else weight
 
     def _image(self, layer: Layer) -> tuple[int, int, int]:
         if self.flat:
@@ -249,10 +278,12 @@ class _Builder:
         self.populations.append(population)
 
     def _timing(self, layer: Layer) -> dict[str, Any]:
-        return {
-            "delay": layer.values.get("delay", 0.0),
-            "spread": layer.values.get("spread", self.spread),
-        }
+        made = self.cells.made.get(layer.name)
+        spread = self.spread
+        if made is not None and not self.architecture.spread_given:
+            spread = 0.0
+        timing = {"delay": layer.values.get("delay", 0.0), "receptor": made and made.receptor}
+        return {**timing, "spread": layer.values.get("spread", spread)}
 
     def finish(self) -> tuple[Network, Discretization]:
         """The network, once every layer has been built and every tensor used."""
@@ -268,17 +299,25 @@ class _Builder:
                 f"{self.file}: tensors: expected that {architecture.where} uses all of them or "
                 f"lists them under ignore, got unused {unused}"
             )
-        spread = "as given" if architecture.spread_given else "one step (dt), as no other is given"
-        self.note(f"pulses are {self.spread:g} s wide, {spread}")
+        if self.neurons.rules or architecture.spread_given:
+            why = "as given" if architecture.spread_given else "one step (dt), as no other is given"
+            self.note(f"pulses are {self.spread:g} s wide, {why}")
+        else:
+            self.note("synapses are deltas or as the neurons' currents are, as no spread is given")
         self.note("neurons start at v_leak unless v_init is given")
         with _located(self.file):
             net = Network(self.populations, self.projections)
             rules = self.neurons.rules
             rule = next(reversed(rules.values()), architecture.discretization.rule)
+            if self.cells.rules and not rules:
+                rule = "framework"
             disc = dataclasses.replace(
                 architecture.discretization,
                 rule=rule,
                 variants={name: other for name, other in rules.items() if other != rule},
                 notes=tuple(self.facts),
+                cells=self.cells.rules,
+                dtype=self.tensors.dtype if self.cells.rules else "float64",
+                spread=0.0 if self.cells.rules and not architecture.spread_given else self.spread,
             )
         return net, disc

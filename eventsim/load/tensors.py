@@ -46,6 +46,12 @@ class Tensors:
         checks.finite(layer.where, f"tensor {name!r}", tensor)
         return tensor
 
+    @property
+    def dtype(self) -> str:
+        """Arithmetic of the tensors that have been used: float32 where all of them are."""
+        used = {self._values[name].dtype for name in self._used}
+        return "float32" if used == {np.dtype(np.float32)} else "float64"
+
     def wrong(
         self, layer: Layer, name: str, expected: str, tensor: NDArray[Any], hint: str = ""
     ) -> FileError:
