@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from eventsim.fidelity.forecast import forecast
     from eventsim.fidelity.sweep.run import sweep
     from eventsim.load import load, load_nir, load_result
+    from eventsim.load.modules import from_torch
     from eventsim.network import Network
     from eventsim.pooling import AvgPool2d, MaxPool2d, SumPool2d
     from eventsim.populations import Input, Poisson, Population, Relay
@@ -56,6 +57,7 @@ _DEFINED_IN = {
     "SumPool2d": "eventsim.pooling",
     "attribute": "eventsim.fidelity.attribution",
     "forecast": "eventsim.fidelity.forecast",
+    "from_torch": "eventsim.load.modules",
     "load": "eventsim.load",
     "load_nir": "eventsim.load",
     "load_result": "eventsim.load",
@@ -97,6 +99,7 @@ __all__ = [
     "errors",
     "fidelity",
     "forecast",
+    "from_torch",
     "gym",
     "load",
     "load_nir",

@@ -55,7 +55,7 @@ HOMES = {
     "numba": ("jit", "vectors"),
     "llvmlite": ("vectors",),
     "matplotlib": ("plot", "report", "fidelity.report"),
-    "torch": ("load.torch",),
+    "torch": ("load.torch", "load.modules"),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -15,7 +15,7 @@ from eventsim.load.nir_maps import image
 from eventsim.pooling import AvgPool2d, SumPool2d
 from eventsim.projections import Dense, Projection, Shape, Sparse
 
-__all__ = ["LINEAR", "Step", "step"]
+__all__ = ["LINEAR", "Step", "same_padding", "step"]
 
 LINEAR = (
     "Linear", "Affine", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten", "Delay",
@@ -147,7 +147,7 @@ def _conv(node: Node, before: Shape | None) -> Step:
         if text == "same":
             if values["stride"] != (1, 1):
                 raise node.wrong("padding", "'same' with a stride of 1 only", values["stride"])
-            weight, values["padding"], values["dilation"] = _same(weight, values["dilation"])
+            weight, values["padding"], values["dilation"] = same_padding(weight, values["dilation"])
     op = Conv2d("in", node.name, weight, groups=groups, **values)
     found = op.output_shape(image(shape))
     after = (found[0], found[2]) if axes == 1 else found
@@ -158,7 +158,7 @@ def _conv(node: Node, before: Shape | None) -> Step:
     return Step(after, op, bias=bias)
 
 
-def _same(weight: Array, dilation: tuple[int, int]) -> tuple[Array, tuple[int, int], Any]:
+def same_padding(weight: Array, dilation: tuple[int, int]) -> tuple[Array, tuple[int, int], Any]:
     """Weight, padding and dilation with which the output has the size of the input.
 
     The padding in front is half of what is needed, rounded down, and the rest is behind. Where

@@ -1,0 +1,54 @@
+"""Weights of a file put into a module, by name, all of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from eventsim.errors import FileError
+from eventsim.load.hdf5 import existing
+from eventsim.load.safetensors import read_safetensors
+from eventsim.load.torch import read_state_dict
+
+__all__ = ["load_checkpoint"]
+
+
+def load_checkpoint(module: Any, path: str | os.PathLike[str], key: str | None = None) -> None:
+    """Copy the tensors of a state_dict or a safetensors file into a module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its parameters and buffers are overwritten.
+    path : str or Path
+        The file. No code in it is run.
+    key : str or None
+        The entry of a checkpoint that holds the tensors.
+
+    Raises
+    ------
+    FileError
+        The file is missing or damaged or holds code, or its names and shapes are not those of
+        the module; the message names them.
+    """
+    import torch
+
+    found = existing(path, "a state_dict or a safetensors file")
+    with found.open("rb") as file:
+        start = file.read(9)
+    safe = len(start) == 9 and start[8:] == b"{"
+    tensors = read_safetensors(path) if safe else read_state_dict(path, key)
+    own = module.state_dict()
+    missing, unexpected = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
+    if missing or unexpected:
+        raise FileError(
+            f"{path}: tensors: expected the names of {type(module).__name__}, got none for "
+            f"{missing} and {unexpected} that it does not have"
+        )
+    for name, value in own.items():
+        if tuple(value.shape) != tensors[name].shape:
+            raise FileError(
+                f"{path}: {name}: expected shape {tuple(value.shape)} as in "
+                f"{type(module).__name__}, got {tensors[name].shape}"
+            )
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})

@@ -1,0 +1,196 @@
+"""The steps of :func:`eventsim.from_torch`, one after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventsim import checks
+from eventsim.discrete.counterpart import Options
+from eventsim.discretization import Discretization
+from eventsim.errors import InvalidType, UnsupportedNetwork
+from eventsim.load.modules.build import build
+from eventsim.load.modules.expressions import Expression
+from eventsim.load.modules.graph import Axes, Graph, not_understood
+from eventsim.load.modules.recognise import FRAMEWORKS, described
+from eventsim.load.modules.trace import Trace, traced
+from eventsim.load.modules.verify import compare
+from eventsim.network import Network
+
+__all__ = ["converted"]
+
+Array = NDArray[Any]
+WHERE = "from_torch"
+
+
+def converted(
+    module: Any,
+    sample: Any,
+    dt: float,
+    run: Callable[[Any, Any], Any] | str | int | None,
+    axes: tuple[int | None, int | None],
+    options: Options,
+    given: dict[str, Any],
+) -> tuple[Network, Discretization]:
+    """The network and discretization of a module; parameters as in ``from_torch``."""
+    tensor = _tensor(module, sample)
+    time = 0 if run == "step" and axes[0] is None else axes[0]
+    with undisturbed(module):
+        trace = traced(module, tensor, _runner(run, time))
+    if not any(call.spikes is not None for call in trace.calls):
+        raise UnsupportedNetwork(_no_neurons(module))
+    for call in trace.calls:
+        if call.spikes is not None and not isinstance(call.reads, Expression):
+            raise not_understood(trace.where[str(call.what)], call.reads)
+    graph = _graph(trace, time, axes[1])
+    values = tensor.detach().cpu().double().numpy()
+    precise = tensor.dtype.itemsize > 4
+    built = build(graph, dt, options, given, "float64" if precise else "float32")
+    x = _arranged(values, graph)
+    found = compare(graph, built, x)
+    rows = list(built.rows)
+    rows.append(
+        (
+            "comparison with the module",
+            f"{found.spikes} spikes in {found.steps} steps of {graph.samples} samples",
+            "all equal",
+        )
+    )
+    if found.ties:
+        rows.append(
+            (
+                "rounding",
+                f"{found.ties} samples compared up to a step",
+                "in which a potential is at the threshold within rounding",
+            )
+        )
+    notes = tuple(f"{name}: {value}" + (f" ({why})" if why else "") for name, value, why in rows)
+    disc = built.discretization
+    return built.network, replace(disc, notes=(*disc.notes, *notes))
+
+
+def _tensor(module: Any, sample: Any) -> Any:
+    """The sample input as a tensor of its own on the module's device."""
+    import torch
+
+    first = next(iter([*module.parameters(), *module.buffers()]), None)
+    if not isinstance(sample, torch.Tensor):
+        array = checks.real_array(WHERE, "sample_input", sample)
+        sample = torch.from_numpy(np.array(array))
+        if first is not None and first.is_floating_point():
+            sample = sample.to(first.dtype)
+    if sample.dim() == 0 or sample.numel() == 0:
+        raise checks.fail(
+            WHERE, "sample_input", "numbers on at least one axis", tuple(sample.shape)
+        )
+    if not bool(torch.isfinite(sample).all()):
+        raise checks.fail(WHERE, "sample_input", "finite numbers", "others")
+    return sample.detach().clone().to(first.device if first is not None else "cpu")
+
+
+def _runner(
+    run: Callable[[Any, Any], Any] | str | int | None, time: int | None
+) -> Callable[[Any, Any], Any]:
+    if run is None:
+        return lambda module, x: module(x)
+    if run == "step":
+        return lambda module, x: [module(part) for part in x.unbind(time)]
+    if isinstance(run, int) and not isinstance(run, bool):
+        count = checks.whole(WHERE, "run", run, 1)
+        return lambda module, x: [module(x) for _ in range(count)]
+    if callable(run):
+        return run
+    raise InvalidType(f"{WHERE}: run: expected a callable, 'step', an int or None, got {run!r}")
+
+
+@contextmanager
+def undisturbed(module: Any) -> Iterator[None]:
+    """Evaluation mode, and afterwards every module as it was before, its state included."""
+    kept = [(part, _copied(vars(part))) for part in module.modules()]
+    tensors = [(tensor, tensor.detach().clone()) for _, values in kept for tensor in _state(values)]
+    try:
+        module.eval()
+        yield
+    finally:
+        for part, values in kept:
+            vars(part).clear()
+            vars(part).update(values)
+        for tensor, value in tensors:
+            if tensor.shape == value.shape:
+                tensor.data.copy_(value)
+
+
+def _copied(values: dict[str, Any]) -> dict[str, Any]:
+    """Attributes, with dicts of their own."""
+    return {name: dict(v) if type(v) is dict else v for name, v in values.items()}
+
+
+def _state(values: dict[str, Any]) -> Iterator[Any]:
+    """Tensors among attributes that are no parameters."""
+    import torch
+
+    for value in values.values():
+        if type(value) is dict:
+            yield from _state(value)
+        elif isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter):
+            yield value
+
+
+def _candidates(trace: Trace, time: int | None, batch: int | None) -> list[Axes]:
+    """Readings of the axes of the sample input, the likeliest first."""
+    count = len(trace.input_shape)
+    for name, axis in (("time_axis", time), ("batch_axis", batch)):
+        if axis is not None and not -count <= axis < count:
+            raise checks.fail(WHERE, name, f"an axis of {trace.input_shape}", axis)
+    time = None if time is None else time % count
+    batch = None if batch is None else batch % count
+    if time is not None and batch is not None:
+        return [Axes(time, batch)]
+    if time is not None:
+        others = [axis for axis in (0, 1) if axis != time and axis < count]
+        return [*(Axes(time, axis) for axis in others), Axes(time, None)]
+    if batch is not None:
+        others = [axis for axis in (0, 1) if axis != batch and axis < count]
+        return [*(Axes(axis, batch) for axis in others), Axes(None, batch)]
+    found = [Axes(0, 1), Axes(1, 0)] if count > 1 else []
+    return [*found, Axes(0, None), Axes(None, 0), Axes(None, None)]
+
+
+def _graph(trace: Trace, time: int | None, batch: int | None) -> Graph:
+    """The graph of the first reading of the axes that makes sense of all calls."""
+    errors = []
+    for axes in _candidates(trace, time, batch):
+        graph = Graph(trace, axes)
+        try:
+            graph.read()
+        except UnsupportedNetwork as error:
+            errors.append((graph.progress, error))
+        else:
+            return graph
+    raise max(errors, key=lambda pair: pair[0])[1]
+
+
+def _arranged(values: Array, graph: Graph) -> Array:
+    """The sample input as the twin takes it: [sample, step, n], or [sample, n] without steps."""
+    axes = graph.axes
+    front = [axis for axis in (axes.batch, axes.time) if axis is not None]
+    rest = [axis for axis in range(values.ndim) if axis not in front]
+    array = values.transpose(*front, *rest)
+    if axes.batch is None:
+        array = array[None]
+    lead = array.shape[: 1 + (axes.time is not None)]
+    return array.reshape(*lead, math.prod(array.shape[len(lead) :]))
+
+
+def _no_neurons(module: Any) -> str:
+    types = sorted({described(path, part) for path, part in module.named_modules() if path})
+    return (
+        f"{described('', module)}: neurons: expected some of a framework that eventsim knows "
+        f"({', '.join(FRAMEWORKS)}) to be called, got none among {', '.join(types) or 'itself'}"
+    )

@@ -1,0 +1,72 @@
+"""Which modules are spiking neurons, found by the names of their classes and packages.
+
+No framework is imported: a module of ``snntorch`` can only exist where snntorch has been imported
+already. Each framework has a file here, with a function ``recognise(module, where)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["FRAMEWORKS", "Recognised", "described", "recognised"]
+
+#: Root package of a framework -> the module of eventsim that knows its neurons.
+FRAMEWORKS = {
+    "spikingtorch": "eventsim.load.modules.spikingtorch",
+}
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What is known of a module of neurons.
+
+    Attributes
+    ----------
+    rule
+        The update of one step and its parameters.
+    sequence : bool
+        Whether one call makes all steps; else it makes one.
+    time_axis : int
+        Axis of the steps (0 or 1) in a sequence; the other one is that of the samples.
+    squeezed_steps : int or None
+        In a sequence whose first axis holds samples and steps together, the steps of a sample
+        next to each other: the number of steps.
+    feed : callable or None
+        What the module does to its input before its neurons get it, such as weights of its own:
+        tensor -> tensor, in torch's functions.
+    recurrent : callable or None
+        What the neurons get of their spikes of the step before: tensor of spikes -> tensor.
+    amplitude : float
+        What stands for a spike in the output.
+    reset : callable or None
+        Puts the neurons into the state they have before the first step. None: they start
+        afresh in every run, or keep a state that the module itself resets.
+    """
+
+    rule: Any
+    sequence: bool = False
+    time_axis: int = 0
+    squeezed_steps: int | None = None
+    feed: Callable[[Any], Any] | None = None
+    recurrent: Callable[[Any], Any] | None = None
+    amplitude: float = 1.0
+    reset: Callable[[], None] | None = None
+
+
+def recognised(module: Any, where: str) -> Recognised | None:
+    """What is known of a module, by its class or one that it is made from; None if nothing."""
+    for kind in type(module).__mro__:
+        home = FRAMEWORKS.get(kind.__module__.split(".")[0])
+        if home is not None:
+            found: Recognised | None = importlib.import_module(home).recognise(module, where)
+            return found
+    return None
+
+
+def described(path: str, module: Any) -> str:
+    """How messages name a module: its path and type."""
+    kind = type(module)
+    return f"{path or 'module'} ({kind.__module__.split('.')[0]}.{kind.__qualname__})"
