@@ -84,9 +84,8 @@ class _Builder:
         """Everything together."""
         populations: list[Any] = []
         projections: list[Any] = []
-        for number, station in enumerate(self.graph.stations):
-            if number not in self.used:
-                continue
+        for number in (k for k in self.graph.order if k in self.used):
+            station = self.graph.stations[number]
             name, shape = self.names[number], self.shapes[number]
             if station.kind == "input":
                 populations.append(Input(name, shape))

@@ -109,6 +109,8 @@ class Graph:
         What the modules of neurons gave, by path.
     progress : int
         Number of calls that have been understood.
+    order : list of int
+        Numbers of the stations, those of neurons by their first call.
     """
 
     def __init__(self, trace: Trace, axes: Axes) -> None:
@@ -121,9 +123,10 @@ class Graph:
         self.stations = [Station("input", "input", tuple(shape[k] for k in kept) or (1,))]
         self.spikes: dict[str, Array] = {}
         self.progress = 0
+        self.order = [0]
         self._known: dict[Any, int] = {}
         self._chains: dict[int, list[Chain]] = {}
-        self._rows: dict[int, list[tuple[int, tuple[Group, ...], Array]]] = {}
+        self._rows: dict[int, list[tuple[tuple[Group, ...], Array]]] = {}
         self._layer_rows: dict[int, Call] = {}
         self.places = Places(trace.next)
         self._put_input(shape, kept)
@@ -137,6 +140,9 @@ class Graph:
             They make no sense, or none with these axes.
         """
         self.steps = self._count_steps()
+        for call in self.trace.calls:
+            if isinstance(call.what, str):
+                self._place_neurons(call, call.what)
         for call in self.trace.calls:
             if isinstance(call.what, Layer):
                 self._put_layer(call, call.what)
@@ -207,10 +213,10 @@ class Graph:
     def _taken(self, reads: Expression, rows: int, units: int) -> Rows:
         terms = [
             (
-                term.labels.cpu().numpy(),
+                _array(term.labels),
                 term.coefficient
                 if isinstance(term.coefficient, float)
-                else term.coefficient.cpu().numpy(),
+                else _array(term.coefficient),
             )
             for term in reads.terms
         ]
@@ -235,6 +241,7 @@ class Graph:
             groups = rows.groups(int(same[0]), lags, sizes)
             station[same] = self._layer_station(layer, groups, entering, leaving)
         self.places.put(call.base, station, step, sample, math.prod(leaving))
+        self.order += [k for k in np.unique(station).tolist() if k not in self.order]
         for number in np.unique(station):
             self._layer_rows.setdefault(int(number), call)
 
@@ -264,10 +271,9 @@ class Graph:
             key, lambda: Station(kind, layer.name, leaving, groups, layer, entering)
         )
 
-    def _put_neurons(self, call: Call, path: str) -> None:
+    def _place_neurons(self, call: Call, path: str) -> None:
+        """Station, step and sample of what a call of neurons gave."""
         where, rule = self.trace.where[path], self.trace.neurons[path]
-        if not isinstance(call.reads, Expression):
-            raise not_understood(where, call.reads)
         lead = _lead(rule, call.shape, self.axes.batch is not None)
         features = call.shape[len(lead) :] or (1,)
         count, units = math.prod(lead), math.prod(features)
@@ -279,39 +285,54 @@ class Graph:
             path, np.zeros((self.samples, self.steps, units), dtype=array.dtype)
         )
         here[sample, step] = array.reshape(count, units) / rule.amplitude
-        station = self.stations[number]
+        self.places.put(call.base, np.full(count, number, dtype=np.int32), step, sample, units)
+
+    def _put_neurons(self, call: Call, path: str) -> None:
+        """What a call of neurons reads."""
+        where = self.trace.where[path]
+        if not isinstance(call.reads, Expression):
+            raise not_understood(where, call.reads)
+        number = self._known[("neurons", path)]
+        station, units = self.stations[number], self.stations[number].units
+        count = math.prod(call.shape) // units
+        made = call.base + units * np.arange(count)
+        step, sample = self.places.step[made], self.places.sample[made]
         for name, constant in (("bias", call.reads.constant), ("feedback_bias", call.feedback)):
             bias = np.zeros((count, units))
             if constant is not None:
-                bias = constant.broadcast_to(call.shape).reshape(count, units).cpu().numpy()
+                bias = _array(constant.broadcast_to(call.shape)).reshape(count, units)
             if getattr(station, name) is None:
                 setattr(station, name, bias[0].copy())
             _check_constant(getattr(station, name), where, bias, step)
         if call.reads.terms:
-            rows = self._taken(call.reads, count, units)
-            self._check_samples(rows, sample, where)
-            lags = rows.lags(step)
-            if (lags < 0).any():
-                row = int(np.argmax((lags < 0).any(axis=(0, 2))))
-                raise UnsupportedNetwork(
-                    f"{where}: input in step {step[row]}: expected signals of this step or of "
-                    "earlier ones, got one of a later step"
-                )
-            sizes = [known.units for known in self.stations]
-            for kinds, same in enumerate(rows.distinct(lags)):
-                if kinds > MOST_KINDS:
-                    raise UnsupportedNetwork(
-                        f"{where}: input: expected the same connections in all steps and samples, "
-                        "got others in each"
-                    )
-                groups = rows.groups(int(same[0]), lags, sizes)
-                for group in groups:
-                    if self.stations[group.source].kind == "fault":
-                        raise UnsupportedNetwork(self.stations[group.source].name)
-                self._rows.setdefault(number, []).append((int(step[same[0]]), groups, step[same]))
+            self._add_rows(number, where, self._taken(call.reads, count, units), step, sample)
         else:
-            self._rows.setdefault(number, []).append((int(step[0]), (), step))
-        self.places.put(call.base, np.full(count, number, dtype=np.int32), step, sample, units)
+            self._rows.setdefault(number, []).append(((), step))
+        if number not in self.order:
+            self.order.append(number)
+
+    def _add_rows(self, number: int, where: str, rows: Rows, step: Array, sample: Array) -> None:
+        """Rows of neurons, a kind at a time."""
+        self._check_samples(rows, sample, where)
+        lags = rows.lags(step)
+        if (lags < 0).any():
+            row = int(np.argmax((lags < 0).any(axis=(0, 2))))
+            raise UnsupportedNetwork(
+                f"{where}: input in step {step[row]}: expected signals of this step or of earlier "
+                "ones, got one of a later step"
+            )
+        sizes = [known.units for known in self.stations]
+        for kinds, same in enumerate(rows.distinct(lags)):
+            if kinds > MOST_KINDS:
+                raise UnsupportedNetwork(
+                    f"{where}: input: expected the same connections in all steps and samples, got "
+                    "others in each"
+                )
+            groups = rows.groups(int(same[0]), lags, sizes)
+            for group in groups:
+                if self.stations[group.source].kind == "fault":
+                    raise UnsupportedNetwork(self.stations[group.source].name)
+            self._rows.setdefault(number, []).append((groups, step[same]))
 
     def _rows_of(
         self, rule: Any, lead: tuple[int, ...], number: int, where: str
@@ -351,7 +372,7 @@ class Graph:
         call = self._layer_rows[number]
         if call.constant is None:
             return None
-        last: Array = call.constant.broadcast_to(call.shape).cpu().numpy()
+        last: Array = _array(call.constant.broadcast_to(call.shape))
         return last.reshape(-1, self.stations[number].units)[-1]
 
     def chains(self, number: int) -> list[Chain]:
@@ -376,11 +397,11 @@ class Graph:
                 done.append(Chain(chain.source, chain.lag + group.lag, (*chain.stages, *stages)))
         return done
 
-    def _merge(self, number: int, rows: list[tuple[int, tuple[Group, ...], Array]]) -> None:
+    def _merge(self, number: int, rows: list[tuple[tuple[Group, ...], Array]]) -> None:
         """The chains that reach neurons, which are the same in all steps."""
         station, where = self.stations[number], self.trace.where[self.stations[number].name]
         cases: dict[Any, tuple[tuple[Group, ...], list[int]]] = {}
-        for _, groups, steps in rows:
+        for groups, steps in rows:
             key = tuple((g.source, g.lag, g.map.key) for g in groups)
             cases.setdefault(key, (groups, []))[1].extend(steps.tolist())
         expanded = [
@@ -437,6 +458,11 @@ def _check_constant(expected: Array, where: str, bias: Array, step: Array) -> No
             "that comes in some steps only, or numbers whose origin is not seen, as those of an "
             "autograd.Function, of numpy or of a random generator"
         )
+
+
+def _array(tensor: Any) -> Array:
+    array: Array = tensor.detach().cpu().numpy()
+    return array
 
 
 def _features(shape: tuple[int, ...], axes: int) -> Shape:

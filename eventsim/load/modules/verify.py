@@ -42,7 +42,8 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
     twin = disc.run(net, x, layers=True)
     places = {number: name for number, name in built.names.items()}
     pairs = []
-    for number, station in enumerate(graph.stations):
+    for number in graph.order:
+        station = graph.stations[number]
         if station.kind != "neurons":
             continue
         theirs = graph.spikes[station.name]
