@@ -42,6 +42,7 @@ MEMBRANES = {
     "factor": "v = leak v + gain x",
     "euler": "v = v + leak ((v_leak - v) + x)",
     "euler_sum_first": "v = v + leak ((x + v_leak) - v)",
+    "euler_leak": "v = (v + leak (v_leak - v)) + x",
     "quotient": "v = v + ((v_leak - v) + x) / leak",
     "quotient_leak": "v = (v + (v_leak - v) / leak) + x",
 }
@@ -104,8 +105,8 @@ class StepRule:
         Framework and class, such as ``"snntorch.Leaky"``.
     leak : float or array
         Number of the membrane's equation: the decay factor for ``"factor"`` (1: no leak), the
-        step over the time constant for ``"euler"``, the time constant in steps for
-        ``"quotient"``.
+        step over the time constant for ``"euler..."``, the time constant in steps for
+        ``"quotient..."``.
     membrane : str
         One of :data:`MEMBRANES`. Default ``"factor"``.
     gain : float or array
@@ -251,9 +252,9 @@ class StepRule:
         """What a charge of 1 adds to the potential in the step of its use."""
         if self.membrane == "factor":
             return self.gain
-        if self.membrane.startswith("euler"):
-            return self.leak
-        return 1.0 / self.leak if self.membrane == "quotient" else 1.0
+        if self.membrane.endswith("_leak"):
+            return 1.0
+        return 1.0 / self.leak if self.membrane == "quotient" else self.leak
 
     @property
     def synapse_decay(self) -> Any:

@@ -22,6 +22,7 @@ GRID_RULES = {
     "factor, value": StepRule("a", leak=0.75, v_reset=-0.5, fires_at_equality=True),
     "gain": StepRule("a", leak=0.5, gain=0.5, reset="subtract"),
     "euler": StepRule("a", leak=0.25, membrane="euler"),
+    "euler_leak": StepRule("a", leak=0.25, membrane="euler_leak", fires_at_equality=True),
     "quotient": StepRule("a", leak=4.0, membrane="quotient", fires_at_equality=True),
     "quotient_leak": StepRule("a", leak=4.0, membrane="quotient_leak", reset="subtract"),
     "no leak": StepRule("a", leak=1.0, fires_at_equality=True),

@@ -19,7 +19,7 @@ __all__ = ["StepCell"]
 
 Array = NDArray[Any]
 
-_FACTOR, _EULER, _EULER_SUM_FIRST, _QUOTIENT, _QUOTIENT_LEAK = range(len(MEMBRANES))
+_FACTOR, _EULER, _EULER_SUM_FIRST, _EULER_LEAK, _QUOTIENT, _QUOTIENT_LEAK = range(len(MEMBRANES))
 _VALUE, _SUBTRACT, _NONE = range(len(RESETS))
 _SAME, _NEXT, _BOTH = range(len(RESET_TIMES))
 _VARIABLE, _THRESHOLD = range(1, len(ADAPTATIONS) + 1)
@@ -143,6 +143,8 @@ def _integrated(words: Words, p: Numbers, j: int, v: Any, x: Any, y: Any) -> Any
         return v + p.leak[j] * ((p.v_leak[j] - v) + x)
     if words.membrane == _EULER_SUM_FIRST:
         return v + p.leak[j] * ((x + p.v_leak[j]) - v)
+    if words.membrane == _EULER_LEAK:
+        return (v + p.leak[j] * (p.v_leak[j] - v)) + x
     if words.membrane == _QUOTIENT:
         return v + ((p.v_leak[j] - v) + x) / p.leak[j]
     return (v + (p.v_leak[j] - v) / p.leak[j]) + x
