@@ -15,6 +15,8 @@ __all__ = ["FRAMEWORKS", "Recognised", "described", "recognised"]
 
 #: Root package of a framework -> the module of eventsim that knows its neurons.
 FRAMEWORKS = {
+    "norse": "eventsim.load.modules.norse",
+    "spikingjelly": "eventsim.load.modules.spikingjelly",
     "spikingtorch": "eventsim.load.modules.spikingtorch",
 }
 

@@ -1,0 +1,87 @@
+"""Nodes of SpikingJelly: IFNode, LIFNode and ParametricLIFNode, in both step modes.
+
+In step mode ``"s"`` a call makes one step, in mode ``"m"`` all of them, with the steps on the
+first axis. A node keeps its potential between calls, so it is reset before the run. Layers that
+the package derives from torch's own (``layer.Linear``, ``layer.Conv2d``, containers) are followed
+as torch's functions and need no rule.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventsim.discrete.frameworks import spikingjelly
+from eventsim.errors import UnsupportedNetwork
+from eventsim.load.modules.recognise import Recognised
+from eventsim.step_rule import StepRule
+
+__all__ = ["recognise"]
+
+NODES = ("IFNode", "LIFNode", "ParametricLIFNode")
+#: What makes a step, which a class made from a node must not change.
+METHODS = (
+    "forward", "single_step_forward", "multi_step_forward", "materialize_states", "reset",
+    "single_step_functional_forward", "multi_step_functional_forward",
+)  # fmt: skip
+_PACKAGE = "spikingjelly.activation_based"
+
+
+def recognise(module: Any, where: str) -> Recognised | None:
+    """The rule of a node; None where a module has no neurons.
+
+    Raises
+    ------
+    UnsupportedNetwork
+        Neurons that eventsim has no rule for, or that differ from those of their class.
+    """
+    home = next((k for k in type(module).__mro__ if k.__module__.startswith(_PACKAGE)), None)
+    if home is None or not home.__module__.startswith(f"{_PACKAGE}.neuron"):
+        return None
+    if home.__name__ not in NODES:
+        raise UnsupportedNetwork(
+            f"{where}: type: expected a node among {', '.join(NODES)}, got {home.__name__}, for "
+            "which eventsim has no rule"
+        )
+    for name in METHODS:
+        if getattr(type(module), name) is not getattr(home, name):
+            raise UnsupportedNetwork(
+                f"{where}: {name}: expected that of {home.__name__}, got one of its own, whose "
+                "steps eventsim does not know"
+            )
+    if module._neuron_precision is not None:
+        raise UnsupportedNetwork(
+            f"{where}: neuron precision: expected that of the input, got "
+            f"{module._neuron_precision}: set the layer back to its own precision"
+        )
+    rule = _rule(module, home.__name__, _fires_at_equality(module, where))
+    return Recognised(rule, sequence=module.step_mode == "m", reset=module.reset)
+
+
+def _rule(module: Any, kind: str, fires_at_equality: bool) -> StepRule:
+    common: dict[str, Any] = {
+        "v_threshold": float(module.v_threshold),
+        "v_reset": None if module.v_reset is None else float(module.v_reset),
+        "fires_at_equality": fires_at_equality,
+    }
+    if kind == "IFNode":
+        return spikingjelly.if_node(**common)
+    common["decay_input"] = bool(module.decay_input)
+    if kind == "LIFNode":
+        return spikingjelly.lif_node(tau=float(module.tau), **common)
+    return spikingjelly.parametric_lif_node(q=float(module.w.detach().sigmoid()), **common)
+
+
+def _fires_at_equality(module: Any, where: str) -> bool:
+    """Whether the surrogate function spikes at the threshold; it has to be a step."""
+    import torch
+
+    tiny = torch.finfo(torch.float32).tiny
+    with torch.no_grad():
+        probe = module.surrogate_function(torch.tensor([-2.0, -tiny, 0.0, tiny, 2.0])).tolist()
+    if probe not in ([0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0, 1.0]):
+        raise UnsupportedNetwork(
+            f"{where}: surrogate_function: expected spikes of 0 and 1 in evaluation, got "
+            f"{probe[0]:g} and {probe[-1]:g} far below and above the threshold, and {probe[2]:g} "
+            "at it: set its spiking=True"
+        )
+    return bool(probe[2])

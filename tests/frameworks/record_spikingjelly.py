@@ -1,0 +1,112 @@
+"""Random layers and networks of SpikingJelly, and what they did."""
+
+from __future__ import annotations
+
+import itertools
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from spikingjelly.activation_based import functional, neuron
+
+#: Class -> the function of eventsim.discrete.frameworks.spikingjelly.
+NODES = {
+    "IFNode": "if_node",
+    "LIFNode": "lif_node",
+    "ParametricLIFNode": "parametric_lif_node",
+}
+TYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
+    """Multiples of 1/256, whose sums are exact in any order."""
+    return rng.integers(low, high, shape) / 256.0
+
+
+def neurons(
+    rng: np.random.Generator, kind: str, soft: bool, decay_input: bool, dtype: str
+) -> tuple[Any, dict[str, Any]]:
+    """A node with random parameters, and the layer of a case that it is."""
+    arguments: dict[str, Any] = {
+        "v_threshold": float(rng.uniform(0.4, 1.2)),
+        "v_reset": None if soft else float(rng.uniform(-0.5, 0.2)),
+    }
+    tau = float(rng.uniform(1.2, 6.0))
+    options: dict[str, Any] = {}
+    if kind != "IFNode":
+        arguments["decay_input"] = decay_input
+        options = {"tau" if kind == "LIFNode" else "init_tau": tau}
+    module = getattr(neuron, kind)(**arguments, **options).to(TYPES[dtype])
+    if kind == "LIFNode":
+        arguments["tau"] = tau
+    elif kind == "ParametricLIFNode":
+        arguments["q"] = float(module.w.detach().sigmoid())
+    layer: dict[str, Any] = {
+        "rule": f"spikingjelly.{NODES[kind]}", "arguments": arguments,
+        "weight": None, "bias": None, "recurrent": None, "recurrent_bias": None,
+    }  # fmt: skip
+    return module, layer
+
+
+@torch.no_grad()
+def outputs(module: Any, x: Any) -> tuple[Any, Any]:
+    """Spikes and membranes [sample, step, n] of a node for the charges ``x``."""
+    functional.reset_net(module)
+    spikes, membranes = [], []
+    for step in range(x.shape[1]):
+        spikes.append(module(torch.tensor(x[:, step])).numpy().astype(np.uint8))
+        membranes.append(module.v.numpy().copy())
+    return np.stack(spikes, 1), np.stack(membranes, 1)
+
+
+def layers() -> list[dict[str, Any]]:
+    """Every class with every reset and charge; membranes of random charges."""
+    cases = []
+    for kind, soft, decay_input, dtype in itertools.product(
+        NODES, (False, True), (True, False), TYPES
+    ):
+        if kind == "IFNode" and not decay_input:
+            continue
+        rng = np.random.default_rng(len(cases))
+        module, layer = neurons(rng, kind, soft, decay_input, dtype)
+        scale = 3.0 if decay_input and kind != "IFNode" else 1.0
+        x = rng.normal(0.3 * scale, 0.5 * scale, (1, 40, 4)).astype(dtype)
+        layer["spikes"], layer["v"] = outputs(module, x)
+        name = f"{kind}, {'soft' if soft else 'hard'}, decay_input={decay_input}, {dtype}"
+        cases.append({"name": name, "dtype": dtype, "x": x, "layers": [layer]})
+    return cases
+
+
+def networks() -> list[dict[str, Any]]:
+    """Linear layers and neurons in turn; weights are dyadic, inputs are 0 and 1."""
+    cases = []
+    for seed, kinds in enumerate(itertools.permutations(NODES)):
+        rng = np.random.default_rng(1000 + seed)
+        sizes = [6, *[int(n) for n in rng.integers(4, 9, len(kinds))]]
+        x = rng.integers(0, 2, (2, 40, 6)).astype(np.float32)
+        found, signal = [], x
+        for n_in, n, kind in zip(sizes, sizes[1:], kinds, strict=False):
+            soft, decay_input = bool(rng.integers(2)), bool(rng.integers(2))
+            module, layer = neurons(rng, kind, soft, decay_input, "float32")
+            scale = 3 if decay_input and kind != "IFNode" else 1
+            layer["weight"] = dyadic(rng, (n, n_in), -60 * scale, 160 * scale).astype(np.float32)
+            layer["bias"] = dyadic(rng, n, -20, 30).astype(np.float32)
+            charge = signal @ layer["weight"].T + layer["bias"]
+            layer["spikes"], layer["v"] = outputs(module, charge)
+            found.append(layer)
+            signal = layer["spikes"].astype(np.float32)
+        name = " to ".join(kinds)
+        cases.append({"name": name, "dtype": "float32", "x": x, "layers": found})
+    return cases
+
+
+def record() -> dict[str, Any]:
+    """The contents of spikingjelly.npz."""
+    return {
+        "framework": "spikingjelly",
+        "version": version("spikingjelly"),
+        "torch": torch.__version__,
+        "made by": "python -m tests.frameworks.record spikingjelly",
+        "cases": layers() + networks(),
+    }
