@@ -99,7 +99,9 @@ def layers() -> list[dict[str, Any]]:
             module, layer = neurons(rng, kind, 4, dtype)
             x = rng.normal(*DRIVE.get(kind, (0.4, 0.8)), (1, 40, 4)).astype(dtype)
             layer["spikes"], layer["v"] = outputs(module, x)
-            cases.append({"name": f"{kind} {number}, {dtype}", "dtype": dtype, "x": x, "layers": [layer]})
+            cases.append(
+                {"name": f"{kind} {number}, {dtype}", "dtype": dtype, "x": x, "layers": [layer]}
+            )
     return cases
 
 

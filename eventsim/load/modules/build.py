@@ -173,6 +173,8 @@ class _Builder:
         name = self.names[number]
         bias = np.zeros(station.units) if station.bias is None else station.bias
         try:
+            if callable(rule):
+                rule = rule(station.shape)
             if isinstance(rule, NamedRule):
                 bias = _sum(bias, station.feedback_bias)
                 self.rules[name] = rule.name

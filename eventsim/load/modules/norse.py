@@ -15,6 +15,7 @@ import numpy as np
 from eventsim.discrete.frameworks import norse
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.recognise import Recognised
+from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
 
 __all__ = ["recognise"]
@@ -68,9 +69,14 @@ def recognise(module: Any, where: str) -> Recognised | None:
             f"{where}: activation: expected a function of Norse's among {', '.join(STEPS)} with "
             f"Norse's own first state, got {step}"
         )
-    rule = _rule(module, where, step)
-    if rule.label == "norse.LIFCell" and (recurrent or sequence):
-        _check_first(rule, where)
+    numbers, words = _parameters(module, where, step)
+    if STEPS[step][0] is norse.lif and (recurrent or sequence):
+        _check_first(numbers["v_leak"], where)
+
+    def rule(shape: Shape) -> StepRule:
+        arrays = {name: _spread(value, name, shape, where) for name, value in numbers.items()}
+        return STEPS[step][0](**arrays, **words)
+
     if not recurrent:
         return Recognised(rule, sequence=sequence)
     from torch.nn.functional import linear
@@ -96,42 +102,48 @@ def _norses(function: Any) -> bool:
     return getattr(function, "__module__", "").split(".")[0] == "norse"
 
 
-def _rule(module: Any, where: str, step: str) -> StepRule:
-    """The rule of a module with its parameters."""
+def _parameters(module: Any, where: str, step: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers of the rule, each for one neuron or for some, and its other arguments."""
     make, names = STEPS[step]
     p = module.p
-    method = getattr(p, "method", "super")
-    if method not in METHODS:
+    if p.method not in METHODS:
         raise UnsupportedNetwork(
-            f"{where}: p.method: expected one of {', '.join(METHODS)}, got {method!r}"
+            f"{where}: p.method: expected one of {', '.join(METHODS)}, got {p.method!r}"
         )
-    given: dict[str, Any] = {name: _array(getattr(p, name)) for name in names}
-    if "tau_mem_inv" in names:
-        given["dt"] = float(module.dt)
-    if step == "lif_box_feed_forward_step":
+    words: dict[str, Any] = {"dt": float(module.dt)} if "tau_mem_inv" in names else {}
+    if make is norse.lif_box:
         name = getattr(p.reset_method, "__name__", repr(p.reset_method))
         if name not in ("reset_value", "reset_subtract") or not _norses(p.reset_method):
             raise UnsupportedNetwork(
                 f"{where}: p.reset_method: expected Norse's reset_value or reset_subtract, got "
                 f"{name}"
             )
-        given["reset"] = name.removeprefix("reset_")
-    return make(**given)
-
-
-def _check_first(rule: StepRule, where: str) -> None:
-    """All classes of LIF but the cell make their first potentials in float32."""
-    rest = np.asarray(rule.v_leak)
-    if (rest.astype(np.float32) != rest).any():
-        raise UnsupportedNetwork(
-            f"{where}: p.v_leak: expected a float32 number, in which the module makes its first "
-            f"potentials, got {rule.v_leak!r}"
-        )
+        words["reset"] = name.removeprefix("reset_")
+    return {name: _array(getattr(p, name)) for name in names}, words
 
 
 def _array(value: Any) -> Any:
-    """A parameter as NumPy keeps it; plain numbers are Python's, in double precision."""
-    if hasattr(value, "detach"):
-        array = value.detach().cpu().numpy()
-        return array[()] if array.ndim == 0 else array
-    return np.float64(value)
+    """A parameter in its own arithmetic; plain numbers are Python's, in double precision."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.array(float(value))
+
+
+def _spread(array: Any, name: str, shape: Shape, where: str) -> Any:
+    """A parameter for each neuron, as torch broadcasts it against [sample, *shape]."""
+    if array.size == 1:
+        return array.reshape(())
+    try:
+        return np.broadcast_to(array, (1, *shape)).reshape(-1)
+    except ValueError as error:
+        raise UnsupportedNetwork(
+            f"{where}: p.{name}: expected one number, or some that fit neurons arranged as "
+            f"{tuple(shape)}, got shape {array.shape}"
+        ) from error
+
+
+def _check_first(rest: Any, where: str) -> None:
+    """All classes of LIF but the cell make their first potentials in float32."""
+    if (rest.astype(np.float32) != rest).any():
+        raise UnsupportedNetwork(
+            f"{where}: p.v_leak: expected a float32 number, in which the module makes its first "
+            f"potentials, got {rest.tolist()!r}"
+        )

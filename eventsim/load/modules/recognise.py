@@ -28,7 +28,8 @@ class Recognised:
     Attributes
     ----------
     rule
-        The update of one step and its parameters.
+        The update of one step and its parameters, or a function that makes it for the shape of
+        the layer.
     sequence : bool
         Whether one call makes all steps; else it makes one.
     time_axis : int

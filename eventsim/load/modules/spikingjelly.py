@@ -23,6 +23,8 @@ METHODS = (
     "forward", "single_step_forward", "multi_step_forward", "materialize_states", "reset",
     "single_step_functional_forward", "multi_step_functional_forward",
 )  # fmt: skip
+#: Distances from the threshold at which a surrogate function is tried.
+PROBES = (-2.0, -1.0, -0.1, -1e-6, 0.0, 1e-6, 0.1, 1.0, 2.0)
 _PACKAGE = "spikingjelly.activation_based"
 
 
@@ -75,13 +77,14 @@ def _fires_at_equality(module: Any, where: str) -> bool:
     """Whether the surrogate function spikes at the threshold; it has to be a step."""
     import torch
 
-    tiny = torch.finfo(torch.float32).tiny
+    probes = torch.tensor(PROBES)
     with torch.no_grad():
-        probe = module.surrogate_function(torch.tensor([-2.0, -tiny, 0.0, tiny, 2.0])).tolist()
-    if probe not in ([0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0, 1.0]):
-        raise UnsupportedNetwork(
-            f"{where}: surrogate_function: expected spikes of 0 and 1 in evaluation, got "
-            f"{probe[0]:g} and {probe[-1]:g} far below and above the threshold, and {probe[2]:g} "
-            "at it: set its spiking=True"
-        )
-    return bool(probe[2])
+        found = [module.surrogate_function(probes.clone()).to(probes.dtype) for _ in range(2)]
+    for at_zero in (True, False):
+        step = ((probes > 0) | ((probes == 0) & at_zero)).to(probes.dtype)
+        if all(torch.equal(spikes, step) for spikes in found):
+            return at_zero
+    raise UnsupportedNetwork(
+        f"{where}: surrogate_function: expected spikes of 0 below the threshold and 1 above it, "
+        f"got {found[0].tolist()} at {list(PROBES)}: set its spiking=True"
+    )
