@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,18 @@ MAX_REPLAYED = 16
 Currents = dict[str, NDArray[np.float64]]
 Sample = tuple[dict[str, SpikeTrain], Currents, Drives]
 Work = list[Sample]
+
+
+class _Run(Protocol):
+    """What the runs of one sample tell when they end, whatever loop they take."""
+
+    @property
+    def t_reached(self) -> float: ...
+    @property
+    def stop_reason(self) -> str: ...
+    @property
+    def n_events(self) -> int: ...
+    def counts(self) -> dict[str, NDArray[np.int64]]: ...
 
 
 def cores(where: str, threads: Any) -> int:
@@ -142,21 +154,7 @@ class Runs:
         self.reached = lambda: run.now
         run.feed(trains)
         complete = run.advance(self.t_stop, self.max_events, interrupted)
-        return Result(
-            network=self.net,
-            spikes=run.spikes(),
-            counts=run.counts(),
-            t_start=self.t_start,
-            t_stop=self.t_stop,
-            t_reached=run.t_reached,
-            v=run.traces(),
-            complete=complete,
-            stop_reason=run.stop_reason,
-            n_events=run.n_events,
-            engine="queue",
-            wall_s=time.perf_counter() - began,
-            provenance=self.provenance,
-        )
+        return self._result(run, "queue", began, complete, run.spikes(), run.traces())
 
     def _windowed(
         self,
@@ -182,18 +180,32 @@ class Runs:
         if complete is None:
             return self._queue(trains, steps, again, interrupted)
         spikes = run.spikes()
+        kept = {name: train for name, train in spikes.items() if name in self.keep}
+        traces = self._replayed(spikes, steps, run.t_reached)
+        return self._result(run, "windowed", began, complete, kept, traces)
+
+    def _result(
+        self,
+        run: _Run,
+        engine: str,
+        began: float,
+        complete: bool,
+        spikes: dict[str, SpikeTrain],
+        traces: dict[str, Trace],
+    ) -> Result:
+        """What a run of one sample gave."""
         return Result(
             network=self.net,
-            spikes={name: train for name, train in spikes.items() if name in self.keep},
+            spikes=spikes,
             counts=run.counts(),
             t_start=self.t_start,
             t_stop=self.t_stop,
             t_reached=run.t_reached,
-            v=self._replayed(spikes, steps, run.t_reached),
+            v=traces,
             complete=complete,
             stop_reason=run.stop_reason,
             n_events=run.n_events,
-            engine="windowed",
+            engine=engine,
             wall_s=time.perf_counter() - began,
             provenance=self.provenance,
         )
