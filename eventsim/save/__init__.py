@@ -105,14 +105,16 @@ def save_result(
     Returns
     -------
     Path
-        The file.
+        The file. It appears when it is complete.
 
     Raises
     ------
     FileError
         The file exists or cannot be written.
     InvalidType, InvalidValue
-        ``result`` is no result, or a batch of different networks or records.
+        ``result`` is no result, a batch of different networks or records, or an iterable of none.
+    KeyboardInterrupt
+        After Ctrl-C on an iterable; the results that came before it are in the file.
 
     Examples
     --------

@@ -37,31 +37,7 @@ CHUNK = 2**17
 def save_growing(
     results: Iterable[Result], path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
-    """Write results to HDF5 as they come.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        At least one, all of one network and with the same records.
-    path : str or Path
-        The file to write. It appears when it is complete.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    FileError
-        The file exists or cannot be written.
-    InvalidType, InvalidValue
-        What comes is no result, or one of another network or with other records; nothing came.
-    KeyboardInterrupt
-        After Ctrl-C, when the results that came before it are in the file.
-    """
+    """Write results to HDF5 as they come, for :func:`eventsim.save.save_result`."""
     began, interrupt = time.perf_counter(), None
     with new_file(path, overwrite) as temporary:
         with h5py.File(temporary, "w") as file:

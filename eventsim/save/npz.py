@@ -25,29 +25,7 @@ __all__ = ["save_npz"]
 def save_npz(
     result: Result | Results, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
-    """Write a result, or a batch, to npz.
-
-    Parameters
-    ----------
-    result : Result or Results
-        What to write.
-    path : str or Path
-        The file to write.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    FileError
-        The file exists or cannot be written.
-    InvalidType, InvalidValue
-        ``result`` is no result, or a batch of different networks or records.
-    """
+    """Write a result, or a batch, to npz, for :func:`eventsim.save.save_result`."""
     arrays: dict[str, Any] = dict(to_arrays(result))
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:

@@ -48,16 +48,12 @@ def save_hdf5(
     overwrite: bool = False,
     report_step: float | None = None,
 ) -> Path:
-    """Write a result, or a batch, to HDF5.
+    """Write a result, or a batch, to HDF5: :func:`eventsim.save.save_result` with an option more.
 
     Parameters
     ----------
-    result : Result or Results
-        One sample gives a file that SONATA readers open; a batch has ``/eventsim`` alone.
-    path : str or Path
-        The file to write.
-    overwrite : bool
-        Whether an existing file may be replaced.
+    result, path, overwrite
+        As :func:`eventsim.save.save_result` takes them.
     report_step : float or None
         Step in seconds of the sampled potentials of the SONATA report, > 0. None: the
         one of 1, 2, 5 times a power of ten that gives nearest to 1000 samples.
@@ -66,13 +62,6 @@ def save_hdf5(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    FileError
-        The file exists or cannot be written.
-    InvalidType, InvalidValue
-        ``result`` is no result, or a batch of different networks or records.
     """
     arrays = to_arrays(result)
     net = common_network(samples_of(result))
