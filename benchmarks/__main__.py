@@ -3,66 +3,58 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from benchmarks import memory, report, suite
-from benchmarks.arguments import add_json, check_json, positive
 from benchmarks.build import build
+from benchmarks.command import Command, Record, add_names, add_repeat, say
 from benchmarks.timing import in_turn
 from benchmarks.workloads import LARGE, WORKLOADS
 
 REPEAT = 7
 
 
-def _say(text: str, end: str = "\n") -> None:
-    print(text, end=end, file=sys.stderr, flush=True)
-
-
 def _progress(name: str, repeat: int) -> Callable[[int], None]:
-    return lambda done: _say(f"\r{name}: round {done} of {repeat}          ", end="")
+    return lambda done: say(f"\r{name}: round {done} of {repeat}          ", end="")
 
 
-def measure(name: str, peers: bool, repeat: int, peaks: bool = True) -> dict[str, Any]:
+def measure(name: str, peers: bool, repeat: int, peaks: bool = True) -> Record:
     """The record of one workload."""
     work, built = build(WORKLOADS[name])
     missing = suite.missing(work) if peers else []
     for needs in missing:
-        _say(f"{name}: measured without a peer: {needs} is not installed")
-    _say(f"{name}: compiling and warming up ...", end="")
+        say(f"{name}: measured without a peer: {needs} is not installed")
+    say(f"{name}: compiling and warming up ...", end="")
     keys = suite.names(work, peers)
     measured = in_turn(list(suite.contenders(work, peers)), repeat, _progress(name, repeat))
     for key, row in zip(keys, measured, strict=True):
         if peaks:
-            _say(f"\r{name}: memory of {key}          ", end="")
+            say(f"\r{name}: memory of {key}          ", end="")
             row.peak_mib = memory.peak_mib(name, key)
-    _say("")
+    say("")
     return report.record(work, keys, measured, built, missing)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peers", action="store_true", help="other simulators, where installed")
-    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, help="default: all but large")
+    add_names(parser, "--workload", WORKLOADS, [name for name in WORKLOADS if name not in LARGE])
     parser.add_argument("--full", action="store_true", help=f"also {', '.join(LARGE)}")
-    parser.add_argument(
-        "--repeat", type=positive, default=REPEAT, help=f"rounds (default {REPEAT})"
-    )
+    add_repeat(parser, REPEAT)
     parser.add_argument("--no-memory", action="store_true", help="leave out the runs for memory")
-    add_json(parser)
-    chosen = parser.parse_args(arguments)
-    check_json(parser, chosen)
-    names = chosen.workload or [name for name in WORKLOADS if name not in LARGE]
-    names += [name for name in LARGE if chosen.full and name not in names]
+
+
+def _measure(chosen: argparse.Namespace) -> Iterator[tuple[str, Record]]:
     print("CPU seconds on one thread; each cell: least / median / greatest of the rounds")
-    records = {}
-    for name in names:
-        records[name] = measure(name, chosen.peers, chosen.repeat, not chosen.no_memory)
-        print("\n" + report.table(name, records[name]), flush=True)
-        if chosen.json:  # after each workload: a long run that is stopped keeps what it has
-            report.write(chosen.json, {"repeat": chosen.repeat, "workloads": records})
-    print("\n" + report.summary(records))
+    more = LARGE if chosen.full else ()
+    for name in dict.fromkeys([*chosen.workload, *more]):
+        record = measure(name, chosen.peers, chosen.repeat, not chosen.no_memory)
+        print("\n" + report.table(name, record) + "\n", flush=True)
+        yield name, record
+
+
+def main(arguments: list[str] | None = None) -> None:
+    command = Command("benchmarks", __doc__, "workloads", _options, _measure, report.summary)
+    command.run(arguments)
 
 
 if __name__ == "__main__":

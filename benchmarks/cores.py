@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import eventsim as es
 from benchmarks import report
-from benchmarks.arguments import add_json, check_json, positive
+from benchmarks.command import Command, Record, add_names, add_repeat, say
 from benchmarks.engines import neurons
 from benchmarks.timing import Spread
 from benchmarks.workloads import WORKLOADS, Workload
@@ -52,7 +52,7 @@ def same_bits(a: es.Result | es.Results, b: es.Result | es.Results) -> bool:
     )
 
 
-def measure(work: Workload, threads: int, repeat: int) -> dict[str, Any]:
+def measure(work: Workload, threads: int, repeat: int) -> Record:
     """Wall seconds with one thread and with ``threads``, and whether results are the same."""
     inputs, keep = work.inputs(work.samples), neurons(work.net)
 
@@ -78,7 +78,7 @@ def measure(work: Workload, threads: int, repeat: int) -> dict[str, Any]:
     }
 
 
-def table(records: Mapping[str, Mapping[str, Any]]) -> str:
+def table(records: Mapping[str, Record]) -> str:
     """Markdown table; each cell is least / median / greatest of the rounds."""
     lines = [
         "| | engine | samples | threads | wall ms, one thread | wall ms, all | speed-up | target "
@@ -98,23 +98,28 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cores", description=__doc__)
-    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(DEFAULT))
-    parser.add_argument("--threads", type=positive, default=THREADS)
-    parser.add_argument("--repeat", type=positive, default=REPEAT)
-    add_json(parser)
-    chosen = parser.parse_args(arguments)
-    check_json(parser, chosen)
-    if chosen.threads < 2:
-        parser.error("--threads: expected at least 2")
-    records = {}
+def _threads(text: str) -> int:
+    count = int(text)
+    if count < 2:
+        raise argparse.ArgumentTypeError(f"expected at least 2, got {count}")
+    return count
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_names(parser, "--workload", WORKLOADS, DEFAULT)
+    parser.add_argument("--threads", type=_threads, default=THREADS)
+    add_repeat(parser, REPEAT)
+
+
+def _measure(chosen: argparse.Namespace) -> Iterator[tuple[str, Record]]:
     for name in chosen.workload:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        records[name] = measure(WORKLOADS[name](), chosen.threads, chosen.repeat)
-    print(table(records))
-    if chosen.json:
-        report.write(chosen.json, {"workloads": records}, "benchmarks.cores")
+        say(f"{name} ...")
+        yield name, measure(WORKLOADS[name](), chosen.threads, chosen.repeat)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    command = Command("benchmarks.cores", __doc__, "workloads", _options, _measure, table)
+    _, records = command.run(arguments)
     return 0 if all(kept["same_bits"] for kept in records.values()) else 1
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 
 import eventsim as es
 from benchmarks import report
-from benchmarks.arguments import add_json, check_json, positive
+from benchmarks.command import Command, Record, add_names, add_repeat, say
 from benchmarks.engines import mean_rates, neurons
 from benchmarks.growth_nets import SERIES
 from benchmarks.timing import Spread
@@ -37,7 +36,7 @@ def _weight_bytes(work: Workload) -> int:
     return size * 8  # float64 rows of layers; float32 weights with int32 targets of others
 
 
-def measure(work: Workload, repeat: int) -> dict[str, Any]:
+def measure(work: Workload, repeat: int) -> Record:
     """Events, CPU seconds and size of one network."""
     inputs, keep = work.inputs(work.samples), neurons(work.net)
 
@@ -63,18 +62,18 @@ def measure(work: Workload, repeat: int) -> dict[str, Any]:
     }
 
 
-def cost(point: Mapping[str, Any]) -> Spread:
+def cost(point: Record) -> Spread:
     """Nanoseconds of a synaptic event."""
     return Spread.of([1e9 * seconds / point["events"] for seconds in point["cpu_s"]])
 
 
-def steepness(points: Sequence[Mapping[str, Any]]) -> float:
+def steepness(points: Sequence[Record]) -> float:
     """Greatest over least median cost of a series."""
     medians = [cost(point).median for point in points]
     return max(medians) / min(medians)
 
 
-def table(records: Mapping[str, Mapping[str, Any]]) -> str:
+def table(records: Mapping[str, Record]) -> str:
     """Markdown tables, one for each series."""
     blocks = []
     for kept in records.values():
@@ -99,40 +98,47 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n\n".join(blocks)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("--series", nargs="+", choices=SERIES, default=list(SERIES))
-    parser.add_argument("--repeat", type=positive, default=REPEAT)
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_names(parser, "--series", SERIES, list(SERIES))
+    add_repeat(parser, REPEAT)
     parser.add_argument("--largest", type=float, help="leave out greater values")
     parser.add_argument("--figure", type=Path, help="also draw it, as FIGURE.png and FIGURE.svg")
     parser.add_argument("--draw", type=Path, metavar="JSON", help="draw a kept file, measure none")
-    add_json(parser)
-    chosen = parser.parse_args(arguments)
-    check_json(parser, chosen)
+
+
+def _kept(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _measure(chosen: argparse.Namespace) -> Iterator[tuple[str, Record]]:
     if chosen.draw:
-        content = json.loads(chosen.draw.read_text(encoding="utf-8"))
-        records, caches = content["series"], content["machine"]["caches"]
-    else:
-        records, caches = {}, report.caches()
-        for name in chosen.series:
-            series = SERIES[name]
-            points = []
-            for value in series.values:
-                if chosen.largest is None or value <= chosen.largest:
-                    print(f"{name}: {value:g} ...", file=sys.stderr, flush=True)
-                    points.append({"value": value, **measure(series.make(value), chosen.repeat)})
-            records[name] = {
+        yield from _kept(chosen.draw)["series"].items()
+        return
+    for name in chosen.series:
+        series = SERIES[name]
+        points = []
+        for value in series.values:
+            if chosen.largest is None or value <= chosen.largest:
+                say(f"{name}: {value:g} ...")
+                points.append({"value": value, **measure(series.make(value), chosen.repeat)})
+        yield (
+            name,
+            {
                 "title": series.title,
                 "quantity": series.quantity,
                 "flat": series.flat,
                 "points": points,
-            }
-            if chosen.json:
-                report.write(chosen.json, {"series": records}, "benchmarks.growth")
-    print(table(records))
+            },
+        )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    command = Command("benchmarks.growth", __doc__, "series", _options, _measure, table)
+    chosen, records = command.run(arguments)
     if chosen.figure:
         from benchmarks.growth_figure import draw
 
+        caches = _kept(chosen.draw)["machine"]["caches"] if chosen.draw else report.caches()
         draw(records, caches, chosen.figure)
 
 

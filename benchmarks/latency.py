@@ -12,22 +12,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import report
-from benchmarks.arguments import add_json, check_json, positive
+from benchmarks.command import Command, Record, add_names, add_repeat, positive
 from benchmarks.timing import Spread
 
-__all__ = ["COMMANDS", "Command", "measure", "table"]
+__all__ = ["COMMANDS", "Start", "measure", "table"]
 
 REPEAT, COLD_REPEAT = 9, 3
 _ROOT = Path(__file__).resolve().parent.parent
 _DEMO = ("-m", "eventsim", "demo", "--overwrite", "--out")
 
 
-class Command(NamedTuple):
+class Start(NamedTuple):
     """Arguments of Python, and what is aimed at, in seconds."""
 
     title: str
@@ -38,14 +38,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "python": Command("Python alone", ("-c", "pass"), None),
-    "import": Command("`import eventsim`", ("-c", "import eventsim"), 0.3),
-    "warm": Command("demo, kernels compiled", _DEMO, 2.0, writes=True),
-    "cold": Command("demo, nothing compiled", _DEMO, 20.0, cold=True, writes=True),
+    "python": Start("Python alone", ("-c", "pass"), None),
+    "import": Start("`import eventsim`", ("-c", "import eventsim"), 0.3),
+    "warm": Start("demo, kernels compiled", _DEMO, 2.0, writes=True),
+    "cold": Start("demo, nothing compiled", _DEMO, 20.0, cold=True, writes=True),
 }
 
 
-def _run(command: Command, environment: Mapping[str, str]) -> tuple[float, float]:
+def _run(command: Start, environment: Mapping[str, str]) -> tuple[float, float]:
     """Wall seconds until the first line is printed, and until the end."""
     with tempfile.TemporaryDirectory(prefix="eventsim-latency-") as folder:
         caches = {"NUMBA_CACHE_DIR": f"{folder}/kernels"} if command.cold else {}
@@ -89,7 +89,7 @@ def measure(names: Sequence[str], repeat: int, cold_repeat: int) -> dict[str, An
     return kept
 
 
-def table(records: Mapping[str, Mapping[str, Any]]) -> str:
+def table(records: Mapping[str, Record]) -> str:
     """Markdown table; each cell is least / median / greatest of the runs."""
     lines = [
         "| | runs | first line, s | end, s | less Python alone, s | target |",
@@ -112,18 +112,18 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--command", nargs="+", choices=COMMANDS, default=list(COMMANDS))
-    parser.add_argument("--repeat", type=positive, default=REPEAT)
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_names(parser, "--command", COMMANDS, list(COMMANDS))
+    add_repeat(parser, REPEAT)
     parser.add_argument("--cold-repeat", type=positive, default=COLD_REPEAT)
-    add_json(parser)
-    chosen = parser.parse_args(arguments)
-    check_json(parser, chosen)
-    records = measure(chosen.command, chosen.repeat, chosen.cold_repeat)
-    print(table(records))
-    if chosen.json:
-        report.write(chosen.json, {"commands": records}, "benchmarks.latency")
+
+
+def _measure(chosen: argparse.Namespace) -> Iterator[tuple[str, Record]]:
+    yield from measure(chosen.command, chosen.repeat, chosen.cold_repeat).items()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    Command("benchmarks.latency", __doc__, "commands", _options, _measure, table).run(arguments)
 
 
 if __name__ == "__main__":

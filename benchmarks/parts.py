@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import eventsim as es
-from benchmarks.arguments import positive
+from benchmarks.command import positive
 from benchmarks.workloads import WORKLOADS
 from eventsim.engine import dense_layer
 

@@ -196,7 +196,7 @@ def test_latency_of_commands():
     assert all(0.0 < wall for kept in records.values() for wall in kept["wall_s"])
     said = latency.table(records)
     assert "| Python alone | 2 | - |" in said and "under 0.3: " in said
-    broken = latency.Command("broken", ("-c", "import sys; sys.exit(3)"), None)
+    broken = latency.Start("broken", ("-c", "import sys; sys.exit(3)"), None)
     with pytest.raises(RuntimeError, match="status 3"):
         latency._run(broken, {})
 
