@@ -7,6 +7,7 @@
 #   make bench         speed of the engines
 #   make bench-peers   the same, beside other simulators, which it installs
 #   make performance   all measurements with peers, on a quiet machine; writes docs/performance.md
+#                      (ROUNDS=1 for a try, FULL= leaves out the largest network)
 #   make docs          the documentation, in docs/_build/html
 #   make test-browser  the report in Chromium, which must be there (CHROMIUM=... names it)
 #   make validation    the studies, one claim each
@@ -90,15 +91,23 @@ $(PEERS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 bench-peers: $(PEERS)/stamp
 	$(PEERS)/bin/python -m benchmarks --peers $(ARGS)
 
+# Rounds of each measurement; MEASURED and PAGE may lie elsewhere, for a try.
+ROUNDS ?= 7
+FULL ?= --full
 MEASURED := docs/performance
+PAGE := docs/performance.md
+FIGURE := docs/images/performance_growth
+MEASURE := --repeat $(ROUNDS) --overwrite --json $(MEASURED)
 performance: $(PEERS)/stamp
 	mkdir -p $(MEASURED)
-	$(PEERS)/bin/python -m benchmarks --peers --full --json $(MEASURED)/speed.json --overwrite
-	$(PEERS)/bin/python -m benchmarks.cores --json $(MEASURED)/cores.json --overwrite
-	$(PEERS)/bin/python -m benchmarks.growth --json $(MEASURED)/growth.json --overwrite \
-	  --figure docs/images/performance_growth
-	$(PEERS)/bin/python -m benchmarks.latency --json $(MEASURED)/latency.json --overwrite
-	$(PEERS)/bin/python -m benchmarks.page
+	$(PEERS)/bin/python -m benchmarks --peers $(FULL) $(MEASURE)/speed.json
+	$(PEERS)/bin/python -m benchmarks.shares $(MEASURE)/shares.json
+	$(PEERS)/bin/python -m benchmarks.variants $(MEASURE)/variants.json
+	$(PEERS)/bin/python -m benchmarks.exactness --overwrite --json $(MEASURED)/exactness.json
+	$(PEERS)/bin/python -m benchmarks.cores $(MEASURE)/cores.json
+	$(PEERS)/bin/python -m benchmarks.growth $(MEASURE)/growth.json --figure $(FIGURE)
+	$(PEERS)/bin/python -m benchmarks.latency --cold-repeat 1 $(MEASURE)/latency.json
+	$(PEERS)/bin/python -m benchmarks.page $(MEASURED) --page $(PAGE)
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

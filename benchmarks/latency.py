@@ -1,7 +1,8 @@
 """Time until something happens: ``python -m benchmarks.latency [--json FILE]``.
 
 Wall time of commands in processes of their own: Python alone, ``import eventsim``, the demo with
-kernels that are compiled already, and the demo with an empty cache of kernels.
+kernels that are compiled already; and with an empty cache of kernels the demo, and small first
+networks of some kinds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,31 @@ REPEAT, COLD_REPEAT = 9, 3
 _ROOT = Path(__file__).resolve().parent.parent
 _DEMO = ("-m", "eventsim", "demo", "--overwrite", "--out")
 
+_FIRST_DENSE = """
+import numpy as np
+import eventsim as es
+cells = es.Population("cells", 10, tau_mem=8e-3, t_ref=2e-3)
+net = es.Network([es.Input("in", 8), cells], [es.Dense("in", "cells", np.full((8, 10), 0.7))])
+es.simulate(net, {"in": ([1e-3, 2e-3], [0, 1])}, 5e-3)
+"""
+_FIRST_CONVOLUTION = """
+import numpy as np
+import eventsim as es
+cells = es.Population("cells", (2, 8, 8), tau_mem=8e-3, t_ref=2e-3)
+link = es.Conv2d("in", "cells", np.full((2, 1, 3, 3), 0.7), padding=1)
+net = es.Network([es.Input("in", (1, 8, 8)), cells], [link])
+es.simulate(net, {"in": ([1e-3, 2e-3], [0, 1])}, 5e-3)
+"""
+_FIRST_RECURRENT = """
+import numpy as np
+import eventsim as es
+cells = es.Population("cells", 600, tau_mem=8e-3, t_ref=2e-3, tau_syn=4e-3)
+link = es.Random("cells", "cells", 0.1, 1e-3, indegree=10, receptor=0)
+given = es.Dense("in", "cells", np.full((8, 600), 2.0), receptor=0)
+net = es.Network([es.Input("in", 8), cells], [given, link])
+es.simulate(net, {"in": ([1e-3, 2e-3], [0, 1])}, 5e-3)
+"""
+
 
 class Start(NamedTuple):
     """Arguments of Python, and what is aimed at, in seconds."""
@@ -42,6 +68,11 @@ COMMANDS = {
     "import": Start("`import eventsim`", ("-c", "import eventsim"), 0.3),
     "warm": Start("demo, kernels compiled", _DEMO, 2.0, writes=True),
     "cold": Start("demo, nothing compiled", _DEMO, 20.0, cold=True, writes=True),
+    "dense": Start("a first all-to-all layer", ("-c", _FIRST_DENSE), None, cold=True),
+    "conv": Start("a first convolution", ("-c", _FIRST_CONVOLUTION), None, cold=True),
+    "recurrent": Start(
+        "a first recurrent network with receptors", ("-c", _FIRST_RECURRENT), None, cold=True
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import cores, growth, latency, report
+from benchmarks import cores, exactness, growth, latency, report, shares, variants
 
 __all__ = ["FOLDER", "PAGE", "filled", "main", "read"]
 
@@ -50,17 +50,20 @@ def _growth(content: Content) -> str:
     return f"![Time of a synaptic event]({FIGURE})\n\n{growth.table(content['series'])}"
 
 
+def _with_conditions(file: str, text: Callable[[Content], str]) -> _Section:
+    return _Section(file, lambda content: f"{_conditions(content)}\n\n{text(content)}")
+
+
 SECTIONS = {
     "conditions": _Section("speed", _conditions),
     "summary": _Section("speed", lambda content: report.summary(content["workloads"])),
     "workloads": _Section("speed", _workloads),
-    "cores": _Section(
-        "cores", lambda content: f"{_conditions(content)}\n\n{cores.table(content['workloads'])}"
-    ),
-    "growth": _Section("growth", lambda content: f"{_conditions(content)}\n\n{_growth(content)}"),
-    "latency": _Section(
-        "latency", lambda content: f"{_conditions(content)}\n\n{latency.table(content['commands'])}"
-    ),
+    "shares": _with_conditions("shares", lambda content: shares.table(content["workloads"])),
+    "variants": _with_conditions("variants", lambda content: variants.table(content["workloads"])),
+    "exactness": _with_conditions("exactness", lambda content: exactness.table(content["engines"])),
+    "cores": _with_conditions("cores", lambda content: cores.table(content["workloads"])),
+    "growth": _with_conditions("growth", _growth),
+    "latency": _with_conditions("latency", lambda content: latency.table(content["commands"])),
 }
 
 

@@ -5,14 +5,34 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
 
 import eventsim as es
 from benchmarks import __main__ as command
-from benchmarks import cores, growth, growth_nets, latency, page, parts, report, targets
+from benchmarks import (
+    cores,
+    exactness,
+    growth,
+    growth_nets,
+    latency,
+    page,
+    parts,
+    report,
+    shares,
+    targets,
+    variants,
+)
 from benchmarks.build import Built
 from benchmarks.timing import Measured
-from benchmarks.workloads import Workload, cortical, feed_forward
+from benchmarks.workloads import (
+    Workload,
+    cortical,
+    feed_forward,
+    random_deltas,
+    random_exponentials,
+)
+from tests import references
 
 SMALL = {
     "W1": lambda: feed_forward("W1", sizes=(20, 30, 5), std=(0.4, 0.3), samples=3, steps=4),
@@ -123,7 +143,7 @@ def test_page_is_filled_between_its_marks(tmp_path):
         text = written.read_text(encoding="utf-8")
         assert text.startswith("a\n<!-- measured: conditions -->\n\nP, 2 cores (L1 32K, L2 1024K)")
         assert text.count("| W1 | layered | 1000 |") == 1 and text.endswith("<!-- end -->\nb\n")
-        assert "Command: `python -m something`" in text and text.count("Not measured yet.") == 3
+        assert "Command: `python -m something`" in text and text.count("Not measured yet.") == 6
 
 
 PARTS = [f"<!-- measured: {name} -->\n<!-- end -->\n" for name in page.SECTIONS]
@@ -208,3 +228,92 @@ def test_parts_of_a_layer_make_up_most_of_a_call(monkeypatch, capsys):
     assert 0.0 < sum(spent[name] for name in parts.PARTS) < spent["whole call"]
     parts.main(["--repeat", "1"])
     assert capsys.readouterr().out.count("ms a sample") == len(spent)
+
+
+@pytest.mark.parametrize(
+    "work", [SMALL["W1"](), random_deltas("W2", 160, 40, t_stop=0.03)], ids=["W1", "W2"]
+)
+def test_variants_are_those_they_say(work):
+    """Each differs from the workload as it is, which keeps all of its speed."""
+    made = variants.FAMILIES[work.name](work)
+    record = variants.measure(made, repeat=2)
+    rows = record["variants"]
+    assert [row["name"] for row in rows] == [variant.title for variant in made]
+    assert all(len(row["cpu_s"]) == 2 and row["rate"] > 0.0 for row in rows)
+    plain = es.simulate(work.net, work.inputs(work.samples), work.t_stop)
+    assert rows[0]["events"] == plain.n_events
+    fingerprints = [(v.work.net.fingerprint(), str(v.currents)) for v in made]
+    assert len(set(fingerprints)) == len(made)
+    said = variants.table({work.name: record}).splitlines()
+    assert said[4].endswith("| 1 / 1 / 1 |") and len(said) == 4 + len(made)
+
+
+def test_many_delays_are_no_shorter():
+    """So that the windows of the engine stay as long as they are."""
+    work = random_deltas("W2", 160, 40)
+    one, many = (variant.work.net for variant in variants.recurrent(work))
+    for before, after in zip(one.projections, many.projections, strict=True):
+        assert after.min_delay == before.min_delay
+        if before.source not in one.drives:
+            assert np.unique(after.delay).size == variants.DELAYS.size
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        random_deltas("W2", 160, 40, t_stop=0.03),
+        random_exponentials("W3", 400, 200, 0.05, t_stop=0.1),
+        cortical("W5", 0.01, t_stop=0.02),
+    ],
+    ids=["W2", "W3", "W5"],
+)
+def test_each_step_does_more(work):
+    """The last one but one handles what the whole run does, as nobody fires."""
+    whole = es.simulate(work.net, {}, work.t_stop)
+    nothing, outside, within, last = (
+        es.simulate(net, inputs, work.t_stop) for net, inputs in shares.steps(work)
+    )
+    assert nothing.n_events == 0 and last.n_events == whole.n_events == within.n_events
+    assert (outside.n_events > 0) == bool(work.net.drives)
+    assert sum(whole.counts[name].sum() for name in shares.neurons(work.net)) > 0
+    for result in (nothing, outside, within):
+        cells = [p.name for p in result.network.populations if isinstance(p, es.Population)]
+        assert not any(result.counts[name].any() for name in cells)
+
+
+def test_shares_are_differences():
+    rows = [
+        {"name": name, "events": events, "cpu_s": seconds}
+        for name, events, seconds in zip(
+            shares.STEPS,
+            (0, 10**6, 3 * 10**6, 3 * 10**6),
+            ([1.0], [3.0, 2.0, 9.0], [5.0], [10.0]),
+            strict=True,
+        )
+    ]
+    said = shares.table({"W2": {"title": "t", "steps": rows, "peak_mib": 12.0}}).splitlines()
+    assert said[4] == "| windows | - | 1000 | 10 % | - |"
+    assert said[5] == "| sources outside | 1 | 2000 | 20 % | 2000 |"
+    assert said[6] == "| spikes from within | 2 | 2000 | 20 % | 1000 |"
+    assert said[7] == "| following and firing | - | 5000 | 50 % | - |"
+    assert said[-1] == "Peak memory 12 MiB."
+    alone = [{**row, "events": 0} for row in rows]
+    assert "outside" not in shares.table({"W3": {"title": "t", "steps": alone, "peak_mib": None}})
+
+
+def test_errors_are_those_of_matched_spikes():
+    """In whatever order spikes come; another number of them is no match."""
+    exact = references.Reference(np.array([1.0, 2.0, 3.0]), np.array([0, 1, 0]), "")
+    apart = exactness.errors(np.array([3e-3, 2.5e-3, 1e-3]), np.array([0, 1, 0]), exact)
+    np.testing.assert_allclose(apart, [0.0, 0.0, 5e-4], atol=1e-18)
+    with pytest.raises(ValueError, match="do not match"):
+        exactness.errors(np.array([1e-3, 2e-3]), np.array([0, 1]), exact)
+
+
+def test_searches_are_counted():
+    """Each spike needs one."""
+    work = random_exponentials("W3", 400, 200, 0.05, t_stop=0.1)
+    spikes = es.simulate(work.net, {}, work.t_stop).counts["cells"].sum()
+    assert 0 < spikes <= exactness.searches(work.net, work.t_stop) < 2 * spikes
+    kept = {"title": "windowed", "spikes": 4, "median_s": 1e-16, "largest_s": 2e-16, "searches": 5}
+    assert exactness.table({"windowed": kept}).endswith("| 4 | 1.0e-16 | 2.0e-16 | 1.2500 |")
