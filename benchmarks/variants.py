@@ -77,7 +77,14 @@ def layers(work: Workload) -> list[Variant]:
             work,
             [_steps(work, rng) for _ in range(work.samples)],
         ),
-        Variant("spikes subtract", but(lambda p: replace(p, reset="subtract"))),
+        Variant(
+            "spikes subtract, again while at threshold",
+            but(lambda p: replace(p, reset="subtract", multi_spike=True)),
+        ),
+        Variant(
+            "spikes subtract, once in a refractory period",
+            but(lambda p: replace(p, reset="subtract")),
+        ),
     ]
 
 
