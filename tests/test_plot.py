@@ -149,6 +149,8 @@ def test_raster_writes_neuron_indices_on_the_right():
     assert texts.count("0") == 3
     assert {"783", "255", "9"} <= set(texts)
     assert (np.diff(right.get_yticks()) > 0).all()
+    below = ax.get_xticklabels()[0].get_fontproperties()
+    assert all(t.get_fontproperties() == below for t in right.get_yticklabels())
 
 
 def test_raster_layers_have_their_own_colours():

@@ -29,7 +29,7 @@ SHORTEST_TICK, LONGEST_TICK = 0.004, 0.06
 #: Beside layers drawn in pixels, one with this part of ``max_ticks`` or less keeps its ticks.
 FEW = 0.1
 #: Inches that a neuron's index needs beside the axis.
-LABEL_HEIGHT = 0.15
+LABEL_HEIGHT = 0.17
 #: Cells of a density image per inch.
 CELLS_PER_INCH = 60
 
@@ -287,7 +287,7 @@ def _frame(ax: Axes, blocks: Sequence[_Block], inches: float) -> None:
             texts.append(str(neuron))
             sides.append(side)
     right = ax.secondary_yaxis("right")
-    right.set_yticks(places, texts, fontsize="small")
+    right.set_yticks(places, texts)  # smaller digits are hinted into another shape
     for label, side in zip(right.get_yticklabels(), sides, strict=True):
         label.set_verticalalignment(side)
     right.set_ylabel("neuron")
