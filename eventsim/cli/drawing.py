@@ -6,6 +6,7 @@ leaves the interpreter to other threads meanwhile.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -119,3 +120,4 @@ def _main(folder: str) -> None:
 
 if __name__ == "__main__":
     _main(sys.argv[1])
+    gc.freeze()  # as in eventsim.cli: nothing is left to collect for
