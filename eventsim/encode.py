@@ -19,6 +19,7 @@ from eventsim import checks
 from eventsim.discrete.theory import coefficients
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType
+from eventsim.generators import Seed, generators, keyed_by
 from eventsim.populations import Population
 from eventsim.recording import SpikeTrain
 
@@ -27,7 +28,6 @@ __all__ = [
 ]  # fmt: skip
 
 Array = NDArray[Any]
-Seed = int | tuple[int, ...] | list[int]
 
 # Independent streams of one seed: which pixels spike, and when within the step.
 _ENCODE, _JITTER = 0, 1
@@ -80,9 +80,9 @@ def bernoulli(
     where = "bernoulli"
     pixels = _images(where, images)
     steps, scale = checks.whole(where, "steps", steps, 1), checks.positive(where, "scale", scale)
-    ids = _sample_ids(where, sample_ids, len(pixels))
+    ids = keyed_by(where, sample_ids, len(pixels))
     spikes = np.empty((len(pixels), steps, pixels.shape[1]), dtype=np.uint8)
-    for k, generator in enumerate(_generators(where, seed, ids, _ENCODE)):
+    for k, generator in enumerate(generators(where, seed, ids, _ENCODE)):
         # A draw lies in [0, 1): pixel 0 never spikes, pixel 1 always does.
         spikes[k] = generator.random(spikes.shape[1:]) < scale * pixels[k].astype(np.float64)
     return spikes
@@ -298,17 +298,21 @@ def to_spike_trains(
     phase = checks.scalar(where, "phase", phase)
     if not 0.0 <= phase <= 1.0 - jitter:
         raise checks.fail(where, "phase", f"a number from 0 to 1 - jitter = {1 - jitter:g}", phase)
-    ids = _sample_ids(where, sample_ids, len(spikes))
+    ids = keyed_by(where, sample_ids, len(spikes))
+    steps, n = spikes.shape[1:]
+    begin = np.arange(steps + 1) * dt
+    end = np.nextafter(begin[1:], -np.inf)
     trains = []
-    for sample, generator in zip(spikes, _generators(where, seed, ids, _JITTER), strict=True):
-        step, sender = np.nonzero(sample)
-        times = step * dt
+    for sample, generator in zip(spikes, generators(where, seed, ids, _JITTER), strict=True):
+        place = np.flatnonzero(sample != 0)
+        step = place // max(n, 1)
+        times = begin[step]
         if jitter > 0.0 or phase > 0.0:
-            times = (step + phase + jitter * generator.random(sample.shape)[step, sender]) * dt
+            draws = generator.random(sample.shape).ravel()[place]
             # Rounding may reach the next step's start, or fall before this one's.
-            times = np.clip(times, step * dt, np.nextafter((step + 1) * dt, -np.inf))
+            times = np.clip((step + phase + jitter * draws) * dt, begin[step], end[step])
         order = np.argsort(times, kind="stable")  # those of one time are in order of senders
-        trains.append(SpikeTrain(times[order], sender[order].astype(np.int64)))
+        trains.append(SpikeTrain.trusted(times[order], (place - step * n)[order]))
     return trains
 
 
@@ -373,28 +377,3 @@ def _images(where: str, images: ArrayLike) -> Array:
             pixels[tuple(index)],
         )  # fmt: skip
     return pixels
-
-
-def _sample_ids(where: str, sample_ids: ArrayLike | None, samples: int) -> Array:
-    if sample_ids is None:
-        return np.arange(samples)
-    ids = checks.index_array(where, "sample_ids", sample_ids)
-    if len(ids) != samples:
-        raise checks.fail(where, "sample_ids", f"{samples} ids, one for each sample", len(ids))
-    return ids
-
-
-def _generators(where: str, seed: Seed, ids: Array, stream: int) -> list[np.random.Generator]:
-    """One generator for each sample, keyed by seed, stream and sample id."""
-    parts = seed if isinstance(seed, tuple | list) else [seed]
-    # SeedSequence ignores trailing zeros; the count keeps (1,) and (1, 0) apart.
-    entropy = [len(parts), *(checks.whole(where, "seed", part, 0) for part in parts)]
-    if not parts:
-        raise checks.fail(where, "seed", "an int >= 0 or a tuple of them", seed)
-    return [
-        # PCG64 by name: default_rng may come to mean another generator in a later numpy
-        np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence(entropy, spawn_key=(stream, int(k))))
-        )
-        for k in ids
-    ]

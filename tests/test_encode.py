@@ -124,7 +124,7 @@ def test_times_at_the_very_end_of_a_step_stay_in_it(monkeypatch):
         def random(self, shape):
             return np.full(shape, np.nextafter(1.0, 0.0))
 
-    monkeypatch.setattr(encode, "_generators", lambda *_: [AlmostOne()])
+    monkeypatch.setattr(encode, "generators", lambda *_: [AlmostOne()])
     x = np.ones((1, 3000, 1), dtype=int)
     (train,) = encode.to_spike_trains(x, 1.1e-3)
     np.testing.assert_array_equal(encode.to_steps(train, 1, 1.1e-3, 3000), x[0])

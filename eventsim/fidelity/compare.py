@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from eventsim import checks, decode
 from eventsim.discretization import Discretization
 from eventsim.fidelity import metrics
-from eventsim.fidelity.details import Intervals, step_intervals
+from eventsim.fidelity.details import Intervals, step_intervals, train_intervals
 from eventsim.fidelity.histograms import Histograms
 from eventsim.fidelity.measured import variant
 from eventsim.fidelity.plans import Group, Plan, PlanJob, run_plans
@@ -255,7 +255,7 @@ def _exact(net: Network, window: float, engine: str) -> Run:
         if run == 0:
             trains = {name: [result.spikes[name] for result in found] for name in layers}
             details["intervals"] = Intervals.of(
-                {name: [metrics.isi(train) for train in trains[name]] for name in layers}
+                {name: train_intervals(trains[name], net[name].n) for name in layers}
             )
             details["histograms"] = Histograms.of(
                 {name: samples.spikes[name] for name in layers}, trains,

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.fidelity.matching import match_spikes
+from eventsim.fidelity.matching import match_grouped
+from eventsim.fidelity.order import fired, neuron_order, neuron_starts
+from eventsim.fidelity.trains import Grouped
 from eventsim.recording import SpikeTrain
 
 __all__ = ["REACH", "Counterparts"]
@@ -41,7 +43,7 @@ class Counterparts:
     partner : array of int64
         For each coarse spike the index of its counterpart below; -1 where it has none.
     other_sample, other_unit : array of int64
-        Sample and unit of the continuous spikes, in order of time.
+        Sample and unit of the continuous spikes, in order of (sample, time).
     time : array of float64
         Times of the continuous spikes, in steps.
 
@@ -86,21 +88,16 @@ class Counterparts:
             raise checks.fail(
                 "Counterparts", "trains", f"{samples}, one for each sample", len(trains)
             )
-        step, sample, unit = np.nonzero(spikes.transpose(1, 0, 2))
+        step, sample, unit = fired(spikes.transpose(1, 0, 2))
         time = np.concatenate([np.zeros(0), *(train.times for train in trains)]) / dt
         senders = np.concatenate([np.zeros(0, np.int64), *(train.senders for train in trains)])
         of_sample = np.repeat(np.arange(samples), [len(train) for train in trains])
-        order = np.argsort(time, kind="stable")
-        time = time[order].astype(np.float64)
-        senders, of_sample = senders[order], of_sample[order]
         # A unit of each sample is a neuron of its own.
-        found = match_spikes(
-            SpikeTrain.trusted(step.astype(np.float64) + 0.5, sample * n + unit),
-            SpikeTrain.trusted(time, of_sample * n + senders),
-            window=REACH,
-        )
+        first = _grouped(step + 0.5, sample * n + unit, samples * n)
+        second = _grouped(time, of_sample * n + senders, samples * n)
+        i, j = match_grouped(first, second, REACH)
         partner = np.full(step.size, -1, dtype=np.int64)
-        partner[found.first] = found.second
+        partner[first.order[i]] = second.order[j]
         return cls(sample, step, unit, partner, of_sample, senders, time)
 
     @property
@@ -124,3 +121,9 @@ class Counterparts:
         free = np.ones(self.time.size, dtype=bool)
         free[self.partner[self.partner >= 0]] = False
         return free
+
+
+def _grouped(times: Floats, neuron: Index, n: int) -> Grouped:
+    """Spikes of n neurons, of each in order of time, neuron after neuron."""
+    order = neuron_order(neuron, n)
+    return Grouped(times[order], neuron_starts(neuron, n), order)

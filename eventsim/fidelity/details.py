@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.fidelity.intervals import Moments
+from eventsim.fidelity.order import fired, neuron_order
+from eventsim.recording import SpikeTrain
 
-__all__ = ["Intervals", "step_intervals"]
+__all__ = ["Intervals", "step_intervals", "train_intervals"]
 
 
 class Intervals:
@@ -70,7 +72,31 @@ def step_intervals(spikes: NDArray[np.uint8], dt: float) -> list[NDArray[np.floa
     [array([1. , 0.5])]
     """
     samples, _, n = spikes.shape
-    sample, unit, step = np.nonzero(spikes.transpose(0, 2, 1))
+    sample, unit, step = fired(spikes.transpose(0, 2, 1))
     same = np.diff(sample * n + unit) == 0
-    bounds = np.searchsorted(sample[1:][same], np.arange(1, samples))
-    return np.split(np.diff(step)[same] * dt, bounds)
+    return _by_sample(np.diff(step)[same] * dt, sample[1:][same], samples)
+
+
+def train_intervals(trains: Sequence[SpikeTrain], n: int) -> list[NDArray[np.float64]]:
+    """Interspike intervals in seconds of a layer of n units, in each of some samples.
+
+    As :func:`~eventsim.fidelity.metrics.isi` of each train, for all of them together.
+
+    >>> train_intervals([SpikeTrain([0.0, 1.0, 1.5], [0, 1, 0]), SpikeTrain([2.0], [1])], 2)
+    [array([1.5]), array([], dtype=float64)]
+    """
+    times = np.concatenate([np.zeros(0), *(train.times for train in trains)])
+    senders = np.concatenate([np.zeros(0, np.int64), *(train.senders for train in trains)])
+    sample = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+    neuron = sample * n + senders
+    order = neuron_order(neuron, len(trains) * n)
+    same = np.diff(neuron[order]) == 0
+    return _by_sample(np.diff(times[order])[same], sample[order][1:][same], len(trains))
+
+
+def _by_sample(
+    values: NDArray[np.float64], sample: NDArray[np.int64], samples: int
+) -> list[NDArray[np.float64]]:
+    """Values in order of their samples, cut into one array for each."""
+    bounds = np.searchsorted(sample, np.arange(samples + 1)).tolist()
+    return [values[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]

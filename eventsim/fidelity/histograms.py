@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from eventsim import checks
 from eventsim.fidelity.counterparts import REACH, Counterparts
+from eventsim.fidelity.order import fired, neuron_order
 from eventsim.recording import SpikeTrain
 
 __all__ = ["BINS_PER_STEP", "Histogram", "Histograms", "LayerHistograms"]
@@ -151,13 +152,13 @@ class LayerHistograms:
         samples, steps, n = spikes.shape
         bins = int(np.ceil(window / dt - ON_EDGE)) * BINS_PER_STEP
         if trains is None:
-            sample, unit, time = np.nonzero(spikes.transpose(0, 2, 1))
+            sample, unit, time = fired(spikes.transpose(0, 2, 1))
             counted = spikes.sum(axis=1, dtype=np.int64).ravel()
             intervals = np.diff(time)[np.diff(sample * n + unit) == 0]
             return cls(_intervals(intervals, bins), _counts(counted, steps))
         pairs = Counterparts.of(spikes, trains, dt)
         neuron = pairs.other_sample * n + pairs.other_unit
-        order = np.argsort(neuron, kind="stable")  # in order of time within each neuron
+        order = neuron_order(neuron, samples * n)  # in order of time within each neuron
         intervals = np.diff(pairs.time[order])[np.diff(neuron[order]) == 0]
         return cls(
             intervals=_intervals(intervals, bins),

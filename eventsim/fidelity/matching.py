@@ -12,7 +12,7 @@ from eventsim.fidelity.trains import Grouped, both_trains, by_neuron
 from eventsim.jit import inner, njit
 from eventsim.recording import SpikeTrain
 
-__all__ = ["Matches", "coincidence_f1", "match_spikes", "time_error"]
+__all__ = ["Matches", "coincidence_f1", "match_grouped", "match_spikes", "time_error"]
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -100,7 +100,7 @@ def match_spikes(first: Train, second: Train, *, window: float) -> Matches:
         raise checks.fail(where, "window", "seconds >= 0", limit)
     n = 1 + int(max(a.senders.max(initial=-1), b.senders.max(initial=-1)))
     x, y = by_neuron(where, "first", a, n), by_neuron(where, "second", b, n)
-    i, j = _match(x, y, limit)
+    i, j = match_grouped(x, y, limit)
     errors = y.times[j] - x.times[i]
     return Matches(x.order[i], y.order[j], errors, len(a), len(b))
 
@@ -177,7 +177,8 @@ def time_error(
     return match_spikes(first, second, window=window).time_error(quantile)
 
 
-def _match(x: Grouped, y: Grouped, window: float) -> tuple[Index, Index]:
+def match_grouped(x: Grouped, y: Grouped, window: float) -> tuple[Index, Index]:
+    """Pairs of :func:`match_spikes`, as places in the grouped times, neuron after neuron."""
     low, high = _bands(x.times, x.start, y.times, y.start, window)
     # Row i of a neuron holds the best matching of its spikes up to i with those of the other
     # train up to low[i] - 1, low[i], ..., high[i] - 1; beyond these nothing changes.

@@ -100,7 +100,7 @@ def run_shards(job: Job, how: How) -> Iterator[dict[str, Any]]:
     FileError
         The folder holds something else, or cannot be written.
     """
-    parts = Parts(how.out, job.describe())
+    parts = Parts(how.out, {} if how.out is None else job.describe())
     size, weight = job.shard_samples, job.weight
     spans = [(k, min(k + size, job.samples)) for k in range(0, job.samples, size)]
     names = {span: f"samples-{span[0]:06}-{span[1] - 1:06}" for span in spans}

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -119,12 +120,15 @@ class Task:
             "level": metrics.LEVEL,
         }
 
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {"images": _digest(self.pixels), "labels": _digest(self.labels)}
+
     def provenance(self, **more: Any) -> dict[str, Any]:
         """Software, network and data."""
         return run_provenance(
             self.net,
-            images=_digest(self.pixels),
-            labels=_digest(self.labels),
+            **self._digests,
             discretization=self.disc.to_dict(),
             **more,
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eventsim import checks
 from eventsim.errors import InvalidType
+from eventsim.fidelity.order import neuron_order, neuron_starts
 from eventsim.recording import SpikeTrain
 
 __all__ = ["Grouped", "both_trains", "by_neuron", "per_neuron", "spike_times", "within"]
@@ -125,9 +126,8 @@ def by_neuron(where: str, field: str, train: SpikeTrain, n: int) -> Grouped:
         raise InvalidType(f"{where}: {field}: expected a SpikeTrain, got {type(train).__name__}")
     if len(train) and train.senders.max() >= n:
         raise checks.fail(where, field, f"senders below n = {n}", int(train.senders.max()))
-    order = np.argsort(train.senders, kind="stable")  # each neuron's stay in order of time
-    start = np.searchsorted(train.senders[order], np.arange(n + 1))
-    return Grouped(train.times[order], start, order)
+    order = neuron_order(train.senders, n)  # each neuron's stay in order of time
+    return Grouped(train.times[order], neuron_starts(train.senders, n), order)
 
 
 def within(where: str, field: str, times: Float, t_start: float, t_stop: float) -> None:
