@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.engine import layered, windowed
+from eventsim.engine import layered
 from eventsim.engine.driver import QueueRun
 from eventsim.engine.poisson import Drives
 from eventsim.engine.replay import replay
@@ -85,6 +85,8 @@ def _choose(net: Network, engine: str, traced: int, duration: float) -> str:
             return "queue"
         if not reason:
             return "layered"
+        from eventsim.engine import windowed  # many kernels, for networks that need them
+
         return "queue" if windowed.why_not(net, duration) else "windowed"
     if engine == "layered" and reason:
         raise UnsupportedNetwork(f"simulate: engine: 'layered' cannot run this: {reason}")
@@ -163,6 +165,8 @@ class Runs:
         drives: Drives,
         interrupted: Callable[[], bool],
     ) -> Result:
+        from eventsim.engine import windowed
+
         began = time.perf_counter()
         needed, again = self._needed(), drives.copy()
         run = windowed.begin_run(

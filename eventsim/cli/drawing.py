@@ -6,7 +6,6 @@ leaves the interpreter to other threads meanwhile.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -47,8 +46,9 @@ class Artist:
         self._folder = tempfile.TemporaryDirectory(prefix="eventsim-")
         if (os.cpu_count() or 1) > 1 and sys.executable:
             try:
+                draw_without_screen()
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "eventsim.cli.drawing", self._folder.name],
+                    [sys.executable, "-m", "eventsim.plot.orders"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -75,9 +75,10 @@ class Artist:
         if self._process is None or self._process.stdin is None:
             return
         try:
-            result.save(Path(self._folder.name) / RUN)
+            run = str(result.save(Path(self._folder.name) / RUN))
+            order = {"run": run, "pictures": pictures, "overwrite": self._overwrite}
             with self._process.stdin as stream:
-                json.dump({"pictures": pictures, "overwrite": self._overwrite}, stream)
+                json.dump(order, stream)
         except OSError:  # it has ended
             pass
 
@@ -90,34 +91,8 @@ class Artist:
 
 
 def draw_pictures(result: Result, pictures: list[dict[str, Any]], overwrite: bool) -> None:
-    """Draw some pictures of one run.
-
-    Each has its file as ``out``, the name of a function of :mod:`eventsim.plot` as ``what``, and
-    the arguments of this function after the result as ``options``, of plain types.
-    """
+    """Draw some pictures of one run; see :func:`eventsim.plot.orders.draw`."""
     draw_without_screen()
-    from eventsim import plot
+    from eventsim.plot.orders import draw
 
-    for picture in pictures:
-        axes = getattr(plot, picture["what"])(result, **picture["options"])
-        plot.save(axes, picture["out"], overwrite=overwrite)
-
-
-def _main(folder: str) -> None:
-    """The second process: get ready, wait for the order, draw."""
-    draw_without_screen()
-    from eventsim import plot
-    from eventsim.load import load_result
-    from eventsim.recording import Result
-
-    # A first picture, for nobody, loads what Matplotlib loads only when it draws.
-    plot.save(plot.accuracy_bars(["ready"], [0.5], [0.4], [0.6]), os.path.join(folder, "ready.png"))
-    order = json.load(sys.stdin)
-    run = load_result(os.path.join(folder, RUN))
-    assert isinstance(run, Result)  # the first process wrote one
-    draw_pictures(run, **order)
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])
-    gc.freeze()  # as in eventsim.cli: nothing is left to collect for
+    draw(result, pictures, overwrite)

@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 
 from eventsim.engine.batch import Batch
 from eventsim.engine.compiled import compile_network
-from eventsim.engine.conv_layer import patch_layer
 from eventsim.engine.dense_layer import dense_layer
 from eventsim.engine.layer import Layer
-from eventsim.engine.modal_layer import modal_layer, why_not_modal
 from eventsim.engine.pool import pool_spikes
 from eventsim.engine.rows import current_rows
 from eventsim.engine.state import STEP
@@ -53,8 +51,11 @@ def why_not(net: Network) -> str | None:
             continue
         if p.reset == "subtract" and not p.multi_spike:
             return f"population {p.name!r} resets by subtraction without multi_spike"
-        if (p.n_receptors or p.adapts) and (reason := why_not_modal(net, p)):
-            return reason
+        if p.n_receptors or p.adapts:
+            from eventsim.engine.modal_layer import why_not_modal
+
+            if reason := why_not_modal(net, p):
+                return reason
         if np.unique(p.array("tau_mem")).size > 1:
             return f"population {p.name!r} has more than one tau_mem"
     return None
@@ -70,14 +71,19 @@ class Sample:
 
 
 def _layer(net: Network, name: str) -> Layer:
+    """One layer of a network. Only the loop that it runs in is loaded: each has many kernels."""
     links = [link for link in net.projections if link.target == name]
     arrays = compile_network(net)
     row = arrays.populations[[p.name for p in net.populations].index(name)]
     units = arrays.units[row["offset"] : row["stop"]].copy()
     if units["n_modes"].any():
+        from eventsim.engine.modal_layer import modal_layer
+
         return modal_layer(net, links, units)
     if all(isinstance(link, Dense) for link in links):
         return dense_layer(net, links, units)
+    from eventsim.engine.conv_layer import patch_layer
+
     return patch_layer(net, links, units)
 
 

@@ -7,22 +7,23 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 
 from eventsim.fidelity import words
-from eventsim.fidelity.closeup import CloseUp
 from eventsim.fidelity.histograms import LayerHistograms
 from eventsim.fidelity.ladder import LadderReport
 from eventsim.fidelity.result import Disagreement, FidelityReport, Variant
+from eventsim.jit import cache_folder
 from eventsim.report import charts
-from eventsim.report.closeup import closeup_figure
 from eventsim.report.confusion import confusion
 from eventsim.report.curve import TimeStepCurve, curve_charts
-from eventsim.report.ladder import ladder_chart
 from eventsim.report.spikes import layer_charts
 from eventsim.save.files import check_new, new_file
+
+if TYPE_CHECKING:
+    from eventsim.fidelity.closeup import CloseUp
 
 __all__ = ["TITLE", "render", "write_html"]
 
@@ -81,6 +82,8 @@ def render(
         curve = TimeStepCurve.of(report.time_steps)
     environment = Environment(
         loader=PackageLoader("eventsim.report"),
+        # Compiled templates, which jinja makes again when a source has changed.
+        bytecode_cache=FileSystemBytecodeCache(str(cache_folder()), "page-%s.cache"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -114,10 +117,7 @@ def render(
         spikes=_spikes(report, histograms),
         confusion=decisions,
         shown=[_figure(report, item) for item in report.disagreements[:SHOWN]],
-        closeups=[
-            {"figure": closeup_figure(one), "picture": _picture(report, one.sample)}
-            for one in closeups
-        ],
+        closeups=[_closeup(report, one) for one in closeups],
         provenance=_provenance(report),
     )
     return page + "\n"
@@ -205,7 +205,15 @@ def _cut(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
+def _closeup(report: FidelityReport, one: CloseUp) -> dict[str, Any]:
+    from eventsim.report.closeup import closeup_figure  # few pages have one
+
+    return {"figure": closeup_figure(one), "picture": _picture(report, one.sample)}
+
+
 def _ladder(ladder: LadderReport) -> dict[str, Any]:
+    from eventsim.report.ladder import ladder_chart
+
     return {
         "report": ladder,
         "chart": ladder_chart(ladder),
