@@ -1,14 +1,17 @@
 """Time until something happens: ``python -m benchmarks.latency [--json FILE]``.
 
-Wall time of commands in processes of their own: Python alone, ``import eventsim``, the demo with
-kernels that are compiled already; and with an empty cache of kernels the demo, and small first
-networks of some kinds.
+Wall and CPU time of commands in processes of their own: Python alone, ``import eventsim``, the
+demo with kernels that are compiled already; and with an empty cache of kernels the demo, and small
+first networks of some kinds. All find Python's own bytecode, as an installed package does, whatever
+the environment says about writing it. CPU seconds are those of all processes of a command; on a
+machine that does other things as well they say more than the wall time.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -76,17 +79,24 @@ COMMANDS = {
 }
 
 
-def _run(command: Start, environment: Mapping[str, str]) -> tuple[float, float]:
-    """Wall seconds until the first line is printed, and until the end."""
+def _cpu() -> float:
+    """CPU seconds of all processes that were begun here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _run(command: Start, environment: Mapping[str, str]) -> tuple[float, float, float]:
+    """Wall seconds until the first line is printed, and until the end; CPU seconds."""
     with tempfile.TemporaryDirectory(prefix="eventsim-latency-") as folder:
         caches = {"NUMBA_CACHE_DIR": f"{folder}/kernels"} if command.cold else {}
         out = [f"{folder}/out"] if command.writes else []
-        began = time.perf_counter()
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        began, used = time.perf_counter(), _cpu()
         with subprocess.Popen(
             [sys.executable, "-u", *command.arguments, *out],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **environment, **caches},
+            env={**inherited, **environment, **caches},
         ) as process:
             assert process.stdout is not None
             process.stdout.readline()
@@ -94,37 +104,44 @@ def _run(command: Start, environment: Mapping[str, str]) -> tuple[float, float]:
             process.stdout.read()
         if process.returncode:
             raise RuntimeError(f"{' '.join(command.arguments)}: status {process.returncode}")
-        return first, time.perf_counter() - began
+        return first, time.perf_counter() - began, _cpu() - used
 
 
 def measure(names: Sequence[str], repeat: int, cold_repeat: int) -> dict[str, Any]:
-    """Wall seconds of each command: warm ones in turn after a round that is not counted."""
-    place = {"PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
+    """Seconds of each command: warm ones in turn after a round that is not counted."""
     kept: dict[str, Any] = {
         name: {
             "title": COMMANDS[name].title,
             "target": COMMANDS[name].target,
             "first_line_s": [],
             "wall_s": [],
+            "cpu_s": [],
         }
         for name in names
     }
     warm = [name for name in names if not COMMANDS[name].cold]
     cold = [name for name in names if COMMANDS[name].cold]
-    for name in warm:
-        _run(COMMANDS[name], place)
-    for name in warm * repeat + cold * cold_repeat:
-        first, whole = _run(COMMANDS[name], place)
-        kept[name]["first_line_s"].append(first)
-        kept[name]["wall_s"].append(whole)
+    with tempfile.TemporaryDirectory(prefix="eventsim-bytecode-") as bytecode:
+        place = {
+            "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPYCACHEPREFIX": bytecode,
+        }
+        for name in warm:
+            _run(COMMANDS[name], place)
+        for name in warm * repeat + cold * cold_repeat:
+            found = _run(COMMANDS[name], place)
+            for what, seconds in zip(("first_line_s", "wall_s", "cpu_s"), found, strict=True):
+                kept[name][what].append(seconds)
     return kept
 
 
 def table(records: Mapping[str, Record]) -> str:
     """Markdown table; each cell is least / median / greatest of the runs."""
+    counted = any("cpu_s" in kept for kept in records.values())  # older files have none
     lines = [
-        "| | runs | first line, s | end, s | less Python alone, s | target |",
-        "|---|---|---|---|---|---|",
+        "| | runs | first line, s | end, s | less Python alone, s |"
+        f"{' CPU, s |' * counted} target |",
+        f"|---|---|---|---|---|{'---|' * counted}---|",
     ]
     alone = records.get("python")
     for name, kept in records.items():
@@ -135,10 +152,11 @@ def table(records: Mapping[str, Record]) -> str:
         if target is not None:
             said = f"under {target:g}: {'reached' if whole.median < target else 'missed'}"
         prints = COMMANDS[name].writes
+        used = f" {report.spread(vars(Spread.of(kept['cpu_s'])))} |" if counted else ""
         first = report.spread(vars(Spread.of(kept["first_line_s"])) if prints else None)
         lines.append(
             f"| {kept['title']} | {len(kept['wall_s'])} | {first} | {report.spread(vars(whole))} "
-            f"| {report.number(less)} | {said} |"
+            f"| {report.number(less)} |{used} {said} |"
         )
     return "\n".join(lines)
 

@@ -214,6 +214,7 @@ def test_growing_networks_keep_their_inputs():
 def test_latency_of_commands():
     records = latency.measure(["python", "import"], repeat=2, cold_repeat=1)
     assert all(0.0 < wall for kept in records.values() for wall in kept["wall_s"])
+    assert all(len(kept["cpu_s"]) == 2 for kept in records.values())
     said = latency.table(records)
     assert "| Python alone | 2 | - |" in said and "under 0.3: " in said
     broken = latency.Start("broken", ("-c", "import sys; sys.exit(3)"), None)
