@@ -17,6 +17,7 @@ import hashlib
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import event
+from numba.core import event, registry
 
 __all__ = [
     "CompileWatch",
     "cache_folder",
     "inlined",
     "inner",
+    "load_compiler",
     "maker",
     "njit",
     "pending_compilation",
@@ -205,6 +207,24 @@ def inlined(function: Callable[..., Any]) -> Any:
 def maker(function: Callable[..., Any]) -> Any:
     """Compile a function that only kernels call, and that makes or returns arrays."""
     return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def load_compiler() -> None:
+    """Load what numba loads with its first kernel, but for SciPy's linear algebra.
+
+    Numba asks whether that can be imported, which takes 0.2 s, to choose how it would compile
+    ``numpy.convolve`` and ``numpy.correlate``; no kernel here calls them. While it asks, the answer
+    is no. For programs of eventsim's own: a library leaves this choice to its caller.
+    """
+    name = "scipy.linalg"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say "absent"
+    try:
+        registry.cpu_target.typing_context.refresh()
+        registry.cpu_target.target_context.refresh()
+    finally:
+        del sys.modules[name]
 
 
 class CompileWatch(event.Listener):

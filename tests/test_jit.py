@@ -110,3 +110,19 @@ def test_compilation_is_announced_once_and_timed():
         square(3.0)
     assert said == ["compiling"]
     assert 0 < first < watch.seconds
+
+
+def test_the_compiler_loads_without_linear_algebra_and_works_as_it_did():
+    said = run(
+        "import sys, numba, numpy as np\n"
+        "from eventsim import jit\n"
+        "jit.load_compiler()\n"
+        "print('scipy.linalg' in sys.modules)\n"
+        "a = np.arange(3.0)\n"
+        "print(numba.njit(lambda x: np.dot(x, x))(a))\n"
+        "print(numba.njit(lambda x: np.convolve(x, x))(a).tolist())\n"
+        "import scipy.linalg\n"
+        "jit.load_compiler()\n"
+        "print(scipy.linalg is sys.modules['scipy.linalg'], scipy.linalg.norm(a[:2]))\n"
+    )
+    assert said.splitlines() == ["False", "5.0", "[0.0, 0.0, 1.0, 4.0, 4.0]", "True 1.0"]

@@ -74,6 +74,9 @@ def demo(out: str, samples: int, seed: int, overwrite: bool) -> None:
 
 def _run(artist: Artist, outputs: list[Path], samples: int, seed: int, overwrite: bool) -> None:
     """Everything between the checks and the last words."""
+    from eventsim.jit import load_compiler
+
+    load_compiler()
     from eventsim.cli.stimuli import read_images
     from eventsim.load import load
     from eventsim.resources import data_path
