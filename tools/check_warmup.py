@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,11 @@ def commands(out: str) -> list[list[str]]:
     images = str(ROOT / "data" / "fashion-mnist_test500.npz")
     nets = {name: str(ROOT / "data" / f"{name}.h5") for name in ("hidden", "conv", "lenet5_const")}
     few = ["--samples", "3"]
-    found = [["demo", "--samples", "20", "--out", f"{out}/demo"]]
+    found = [
+        ["simulate", *files, "-o", f"{out}/{k}.h5", "--t-stop", "20 ms"]
+        for k, files in enumerate(recurrent(out))
+    ]
+    found += [["demo", "--samples", "20", "--out", f"{out}/demo"]]
     for name, net in nets.items():
         run = ["simulate", net, images, *few, "-o", f"{out}/{name}"]
         found += [
@@ -52,6 +57,31 @@ def commands(out: str) -> list[list[str]]:
     found += [["sweep", kind, nets["hidden"], "--data", images, *few]
               for kind in ("pulse-width", "time-step", "delay", "tau-syn")]  # fmt: skip
     return [*found, ["check", nets["hidden"], "--data", images, *few]]
+
+
+def recurrent(out: str) -> list[list[str]]:
+    """Files of recurrent networks of each kind, and of spikes for them."""
+    import numpy as np
+
+    import eventsim as es
+
+    n, every = 600, np.arange(600)
+    np.savez(f"{out}/spikes.npz", times=np.zeros(n), senders=every)
+    files = []
+    for number, (weight, tau) in enumerate(product((0.125, 0.1), (None, 5e-3, [5e-3, 1e-2]))):
+        receptor = None if tau is None else 0
+        cells = es.Population("cells", n, tau_mem=20e-3, t_ref=2e-3, v_threshold=20.0, tau_syn=tau)
+        net = es.Network(
+            [es.Input("in", n), es.Poisson("outside", n, rate=2e4), cells],
+            [
+                es.Dense("in", "cells", np.full((n, n), weight), receptor=receptor),
+                es.Sparse("outside", "cells", every, every, weight, receptor=receptor),
+                es.Random("cells", "cells", weight=weight, indegree=20, delay=1e-3,
+                          receptor=receptor),
+            ],
+        )  # fmt: skip
+        files.append([str(es.save(f"{out}/recurrent_{number}.h5", net)), f"{out}/spikes.npz"])
+    return files
 
 
 def compiled(command: list[str], cache: str) -> list[str]:
