@@ -35,7 +35,8 @@ def public(module: str) -> set[str]:
     """Functions and classes that a module offers to users."""
     tree = ast.parse((ROOT / f"eventsim/fidelity/{module}.py").read_text(encoding="utf-8"))
     helpers = {
-        "two_samples", "both_trains", "by_neuron", "match_grouped", "spike_times", "within", "Grouped",
+        "two_samples", "both_trains", "by_neuron", "match_grouped", "spike_times", "within",
+        "Grouped",
     }  # fmt: skip
     return {
         node.name

@@ -90,10 +90,11 @@ def _recurrent(weight: float, tau_syn: float | None = None) -> None:
     from eventsim.network import Network
     from eventsim.populations import Input, Poisson, Population
     from eventsim.projections import Dense, Sparse
-    from eventsim.random_links import Random
+    from eventsim.random_links import Normal, Random
     from eventsim.simulate import simulate
 
     every, one = np.arange(RECURRENT), {"receptor": None if tau_syn is None else 0}
+    drawn = Normal(weight, 0.1 * weight)  # in float32, whatever the tables hold
     net = Network(
         [
             Input("image", RECURRENT),
@@ -104,7 +105,7 @@ def _recurrent(weight: float, tau_syn: float | None = None) -> None:
             Dense("image", "cells", np.full((RECURRENT, RECURRENT), weight), **one),
             Sparse("outside", "cells", every, every, weight, **one),
             Sparse("cells", "cells", every, every[::-1], weight, delay=DT, **one),
-            Random("cells", "cells", weight=weight, indegree=1, delay=DT, **one),
+            Random("cells", "cells", weight=drawn, indegree=1, delay=DT, **one),
         ],
     )
     inputs = {"image": (np.zeros(RECURRENT), every)}
