@@ -93,7 +93,7 @@ def _recurrent(weight: float, tau_syn: float | None = None) -> None:
     from eventsim.random_links import Normal, Random
     from eventsim.simulate import simulate
 
-    every, one = np.arange(RECURRENT), {"receptor": None if tau_syn is None else 0}
+    every, receptor = np.arange(RECURRENT), None if tau_syn is None else 0
     drawn = Normal(weight, 0.1 * weight)  # in float32, whatever the tables hold
     net = Network(
         [
@@ -102,10 +102,10 @@ def _recurrent(weight: float, tau_syn: float | None = None) -> None:
             Population("cells", RECURRENT, tau_mem=4 * DT, t_ref=DT, tau_syn=tau_syn),
         ],
         [
-            Dense("image", "cells", np.full((RECURRENT, RECURRENT), weight), **one),
-            Sparse("outside", "cells", every, every, weight, **one),
-            Sparse("cells", "cells", every, every[::-1], weight, delay=DT, **one),
-            Random("cells", "cells", weight=drawn, indegree=1, delay=DT, **one),
+            Dense("image", "cells", np.full((RECURRENT, RECURRENT), weight), receptor=receptor),
+            Sparse("outside", "cells", every, every, weight, receptor=receptor),
+            Sparse("cells", "cells", every, every[::-1], weight, delay=DT, receptor=receptor),
+            Random("cells", "cells", weight=drawn, indegree=1, delay=DT, receptor=receptor),
         ],
     )
     inputs = {"image": (np.zeros(RECURRENT), every)}

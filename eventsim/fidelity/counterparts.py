@@ -93,7 +93,7 @@ class Counterparts:
         senders = np.concatenate([np.zeros(0, np.int64), *(train.senders for train in trains)])
         of_sample = np.repeat(np.arange(samples), [len(train) for train in trains])
         # A unit of each sample is a neuron of its own.
-        first = _grouped(step + 0.5, sample * n + unit, samples * n)
+        first = _grouped(step.astype(np.float64) + 0.5, sample * n + unit, samples * n)
         second = _grouped(time, of_sample * n + senders, samples * n)
         i, j = match_grouped(first, second, REACH)
         partner = np.full(step.size, -1, dtype=np.int64)
