@@ -1,10 +1,7 @@
-"""The windowed engine: order of visits, windows of any length, and where it stops."""
+"""The windowed engine: order of visits, and windows of any length."""
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
 from math import inf
 
 import numpy as np
@@ -15,7 +12,6 @@ import eventsim as es
 from eventsim.engine import windowed
 from eventsim.engine.poisson import Drives
 from eventsim.engine.windowed import WindowedRun, visiting_order, why_not
-from eventsim.errors import IncompleteRunWarning
 from tests.strategies import problems
 
 MS = 1e-3
@@ -312,82 +308,6 @@ def test_max_pooling_inside_a_loop(rule, rng):
     train = es.SpikeTrain.sorted(rng.uniform(0, 0.2, 2000), rng.integers(64, size=2000))
     slow, _ = both(net, {"in": train}, 0.25)
     assert all(slow.counts[p.name].sum() > 200 for p in net)
-
-
-# Where it stops.
-
-
-def runaway():
-    return es.Network(
-        [
-            es.Input("in", 1),
-            es.Population("quiet", 1, tau_mem=1.0),
-            es.Population("loud", 3, tau_mem=1.0),
-        ],
-        [
-            es.Dense("in", "quiet", [[1.0]]),
-            es.Dense("in", "loud", [[1.0] * 3]),
-            es.Dense("loud", "loud", [[1.0] * 3] * 3, delay=1 * MS),
-        ],
-    )
-
-
-def test_budget_stops_a_runaway_and_says_who():
-    options = {"engine": "windowed"}
-    with pytest.warns(IncompleteRunWarning, match="loud"):
-        short = es.simulate(runaway(), {"in": ([0.5], [0])}, 1000.0, max_events=5000, **options)
-    with pytest.warns(IncompleteRunWarning, match="loud"):
-        long = es.simulate(runaway(), {"in": ([0.5], [0])}, 1000.0, max_events=50_000, **options)
-    for result, budget in ((short, "5,000"), (long, "50,000")):
-        assert not result.complete and result.engine == "windowed"
-        assert f"max_events = {budget} used up; population 'loud'" in result.stop_reason
-        assert f"at t = {result.t_reached:g} s" in result.stop_reason
-    assert 0.5 < short.t_reached < long.t_reached
-    for name, train in short.spikes.items():
-        kept = long.spikes[name].between(0.0, short.t_reached)
-        assert train.times.tobytes() == kept.times.tobytes()
-        assert train.senders.tobytes() == kept.senders.tobytes()
-        assert short.counts[name].sum() == len(train)
-    assert len(short.spikes["loud"]) > 1000
-
-
-@pytest.mark.parametrize("tau_syn", [None, 1.0])
-def test_a_neuron_faster_than_time_is_left_to_the_queue(tau_syn):
-    net = es.Network([es.Population("mad", 2, tau_mem=1.0, i_bias=[0.0, 1e300], tau_syn=tau_syn)])
-    with pytest.warns(IncompleteRunWarning, match="neuron 1 of population 'mad'"):
-        result = es.simulate(net, {}, 1.0, t_start=0.5, engine="windowed")
-    assert not result.complete and result.engine == "queue"
-
-
-def test_a_window_beyond_the_budget_is_left_to_the_queue():
-    """Nothing leads back, so that all of a fast neuron's spikes lie in one window."""
-    net = es.Network([es.Population("loud", 1, tau_mem=inf, i_bias=1e6, tau_syn=1.0)])
-    with pytest.warns(IncompleteRunWarning, match="loud"):
-        result = es.simulate(net, {}, 1e3, max_events=3000, engine="windowed")
-    assert result.engine == "queue" and 2000 < len(result.spikes["loud"]) < 4000
-
-
-def test_counting_spikes_takes_no_room():
-    net = es.Network([es.Population("loud", 200, tau_mem=inf, i_bias=1e3)])
-    run = WindowedRun(net, {}, {}, 0.0, 8.0, keep=(), drives=Drives(net, 0, 0, 0.0))
-    assert run.run(10**9) and run.counts()["loud"].sum() > 1_500_000
-    assert max(buffer.size for buffer in run._buffers) < 500_000
-
-
-def test_ctrl_c_returns_what_there_is():
-    options = {"record": "counts", "threads": 1, "engine": "windowed"}
-    es.simulate(runaway(), {"in": ([0.5], [0])}, 0.51, **options)  # compiled by now
-    main = threading.get_ident()
-    timer = threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    began = time.perf_counter()
-    with pytest.warns(IncompleteRunWarning, match="interrupted"):
-        results = es.simulate(runaway(), {"in": [([0.5], [0])] * 3}, 1e9, **options)
-    timer.join()
-    assert time.perf_counter() - began < 1.3
-    assert [r.complete for r in results] == [False] * 3
-    assert results.counts["loud"][0].sum() > 0 and results[0].t_reached > 0.5
-    assert results.counts["loud"][2].sum() == 0
 
 
 def test_very_short_delays_are_left_to_the_queue():

@@ -28,14 +28,14 @@ from eventsim.engine.gather import room
 from eventsim.engine.jump_follow import SENT
 from eventsim.engine.jump_slices import N_DRIVEN, N_SENT, STUCK, Arrivals, visit_blocks
 from eventsim.engine.jump_tables import LEAST_SLICES
+from eventsim.engine.pieces import ENDLESS, PAUSED, REACHED
 from eventsim.engine.state import LOG
 from eventsim.jit import inner, maker, njit
 
 __all__ = ["CLOCK", "Buffers", "close_visit", "collect", "new_buffers", "run_jumps"]
 
-#: Why the loop was left: all is done, its share of work is, a neuron never ends, or a visit is
-#: worth several threads.
-REACHED, PAUSED, ENDLESS, HEAVY = range(4)
+#: Why the loop was left, beside the reasons of all engines: a visit is worth several threads.
+HEAVY = 3
 
 #: A window is cut into so many slices at most.
 _MOST_SLICES = 64
@@ -54,6 +54,7 @@ CLOCK = np.dtype(
         ("n_log", np.int64),
         ("n_waiting", np.int64),  # segments of this window
         ("fed", np.int64),  # input spikes that are done
+        ("effort", np.int64),  # nanoseconds, about, since the user was last asked
     ]
 )
 
@@ -244,7 +245,7 @@ def run_jumps(
     Left before a visit of more than ``heavy`` arrivals, after so much work, and in time. Returns
     why, the arrivals of the visit that is not done, and what grew.
     """
-    c, ring, effort = clock[0], calendar.ring[0], 0
+    c, ring = clock[0], calendar.ring[0]
     none = np.empty(0)
     arrivals = Arrivals(
         0.0, 0.0, 1, 1.0, none, np.empty(0, np.int64), np.empty(0, np.int32), none,
@@ -256,7 +257,7 @@ def run_jumps(
             if k < 0 or not begins(ring, k) < t_end or not (last or begins(ring, k + 1) <= t_end):
                 return REACHED, arrivals, buffers, work
             c.now = max(begins(ring, k), t_start)
-            if c.work >= max_work or effort >= _EFFORT:
+            if c.work >= max_work or c.effort >= _EFFORT:
                 return PAUSED, arrivals, buffers, work
             c.window, c.visit, c.n_waiting = k, 0, 0
             end = min(begins(ring, k + 1), t_end)
@@ -276,9 +277,9 @@ def run_jumps(
             if arrivals.time.size == 0 and place.expected == 0.0 and not place.wake < end:
                 c.visit += 1
                 continue
+            c.effort += 5 * load + (place.stop - place.offset) * arrivals.slices + 6000
             if load > heavy:
                 return HEAVY, arrivals, buffers, work
-            effort += 5 * load + (place.stop - place.offset) * arrivals.slices + 6000
             start = t_start if c.window == 0 else np.inf
             work = visit_blocks(
                 places, order[c.visit], paths, cells, streams, arrivals, bounds,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +28,14 @@ from eventsim.engine.jump_tables import (
 )
 from eventsim.engine.jump_windows import (
     CLOCK,
-    ENDLESS,
     HEAVY,
-    REACHED,
     close_visit,
     collect,
     new_buffers,
     run_jumps,
 )
+from eventsim.engine.pieces import ENDLESS, PieceRun
 from eventsim.engine.poisson import Drives, following
-from eventsim.engine.rows import MAX_SPIKES, feed_rows, merged, most_active, spikes_of
 from eventsim.engine.visits import visiting_order
 from eventsim.jit import njit
 from eventsim.network import Network
@@ -62,8 +61,8 @@ def _sent_before(keys, rates, times, drawn, end, counts):
         counts[k] = max(n - 1, 0)
 
 
-class JumpRun:
-    """One run of a network of delta neurons, from start to end."""
+class JumpRun(PieceRun):
+    """One run of a network of delta neurons."""
 
     def __init__(
         self,
@@ -77,19 +76,23 @@ class JumpRun:
         threads: int = 1,
         width: float | None = None,
     ) -> None:
-        self.net, self.t_stop, self.t_reached = net, t_stop, t_start
-        self.stop_reason = "reached t_stop"
-        self._t_start, self._keep, self._threads = t_start, keep, threads
+        fused = {
+            name: k for name, k in drive_of(net).items() if net.projections[k].source not in keep
+        }
+        skip = tuple(sorted(fused.values()))
+        clock = np.zeros(1, dtype=CLOCK)
+        clock["window"] = clock["visit"] = -1
+        clock["now"] = t_start
+        others = drives.without({net.projections[k].source for k in skip})
+        super().__init__(net, inputs, t_start, t_stop, keep=keep, drives=others, clock=clock)
+        self._t_start, self._threads, self._fused = t_start, threads, fused
+        self._pool = ThreadPoolExecutor(threads)
         names = [p.name for p in net.populations]
         order, _ = visiting_order(net)
         self._order = np.array([names.index(name) for name in order], dtype=np.int64)
-        self._fused = {
-            name: k for name, k in drive_of(net).items() if net.projections[k].source not in keep
-        }
         largest = max(p.n for p in net.populations)
         blocks = -(-largest // BLOCK)
         blocks = threads * -(-blocks // threads)
-        skip = tuple(sorted(self._fused.values()))
         self._paths, self._bounds = paths_of(net, skip, blocks)
         self._places, self._cells = places_of(net, keep, t_start), new_cells(net)
         self._streams = streams_of(net, drives, self._fused, self._places)
@@ -98,38 +101,16 @@ class JumpRun:
         )
         self._buffers = new_buffers(entries)
         self._work = [new_work(int(np.diff(self._bounds).max())) for _ in range(threads)]
-        self._clock = np.zeros(1, dtype=CLOCK)
-        self._clock["window"] = self._clock["visit"] = -1
-        self._clock["now"] = t_start
-        self._feed = feed_rows(net, inputs)
-        self._drives = drives.without({net.projections[k].source for k in skip})
-        self._pieces = self._drives.slices(t_start, t_stop)
 
     def run(self, max_events: int, interrupted: Callable[[], bool] = lambda: False) -> bool | None:
-        """Run to the end. False when it had to stop; None when another engine has to find out.
+        """As all runs; the threads end with it."""
+        with self._pool:
+            return super().run(max_events, interrupted)
 
-        That is where a neuron never ends.
-        """
-        with ThreadPoolExecutor(self._threads) as pool:
-            for end in self._pieces:
-                if self._drives:
-                    waiting = self._feed[self._clock["fed"][0] :]
-                    self._feed, self._clock["fed"] = merged(waiting, self._drives.until(end)), 0
-                went_on = self._run_until(end, max_events, interrupted, pool)
-                if not went_on:
-                    return went_on
-        self.t_reached = self.t_stop
-        return True
-
-    def _run_until(
-        self,
-        end: float,
-        max_events: int,
-        interrupted: Callable[[], bool],
-        pool: ThreadPoolExecutor,
-    ) -> bool | None:
-        clock = self._clock[0]
-        while True:
+    def _advance(self, end: float, max_events: int) -> int:
+        self._clock["effort"] = 0
+        reason = HEAVY
+        while reason == HEAVY:
             reason, arrivals, self._buffers, self._work[0] = run_jumps(
                 self._clock,
                 self._order,
@@ -148,27 +129,17 @@ class JumpRun:
                 max_events,
                 HEAVY_VISIT if self._threads > 1 else np.iinfo(np.int64).max,
             )
-            if reason == REACHED:
-                return True
-            if reason == ENDLESS or (reason == HEAVY and not self._share(arrivals, pool)):
-                return None
-            if reason == HEAVY:
-                continue
-            self.t_reached = float(clock["now"])
-            if clock["work"] >= max_events:
-                return self._stop(f"max_events = {max_events:,} used up")
-            if clock["n_log"] >= MAX_SPIKES:
-                return self._stop(f"{MAX_SPIKES:,} spikes are recorded")
-            if interrupted():
-                return self._stop("interrupted")
+            if reason == HEAVY and not self._share(arrivals):
+                return ENDLESS
+        return int(reason)
 
-    def _share(self, arrivals: Arrivals, pool: ThreadPoolExecutor) -> bool:
+    def _share(self, arrivals: Arrivals) -> bool:
         """One visit, its blocks shared among threads; False when a neuron is stuck."""
         which = self._order[self._clock["visit"][0]]
         share = (self._bounds.shape[1] - 1) // self._threads
         start = self._t_start if self._clock["window"][0] == 0 else inf
         jobs = [
-            pool.submit(
+            self._pool.submit(
                 visit_blocks,
                 self._places,
                 which,
@@ -203,20 +174,14 @@ class JumpRun:
         )
         return True
 
-    def _stop(self, reason: str) -> bool:
-        most = most_active(self.net, self.counts())
-        self.stop_reason = f"{reason}; {most}, at t = {self.t_reached:g} s"
-        return False
+    @property
+    def _log(self) -> NDArray[Any]:
+        return self._buffers.log
 
     @property
     def now(self) -> float:
         """How far the kernel has come; it may be running."""
         return float(self._clock["now"][0])
-
-    @property
-    def n_events(self) -> int:
-        """Synaptic arrivals so far."""
-        return int(self._clock["events"][0])
 
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Spikes of each unit so far."""
@@ -244,7 +209,3 @@ class JumpRun:
             )
             counts[link.source][pre] = sent
         return counts
-
-    def spikes(self) -> dict[str, SpikeTrain]:
-        """Spikes so far of the populations to keep, sorted by (time, sender)."""
-        return spikes_of(self.net, self._buffers.log[: int(self._clock["n_log"][0])], self._keep)

@@ -6,20 +6,21 @@ how long its windows are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from math import ceil, floor, inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.dynamics.exponentials import MARGIN, MODE, highest_response
 from eventsim.engine.calendar import new_calendar
+from eventsim.engine.pieces import PieceRun
 from eventsim.engine.poisson import Drives
-from eventsim.engine.rows import MAX_SPIKES, feed_rows, merged, most_active, spikes_of
 from eventsim.engine.scan_bounds import BLOCK
 from eventsim.engine.scan_drive import drive_for, fused_links
 from eventsim.engine.scan_state import CLOCK, Cells, Scan, new_buffers
-from eventsim.engine.scan_windows import PAUSED, REACHED, run_scan
+from eventsim.engine.scan_windows import run_scan
 from eventsim.engine.synapses import synapses
 from eventsim.network import Network
 from eventsim.populations import Input, Population
@@ -202,8 +203,8 @@ def _begin(net: Network, cells: Cells, t_start: float, width: float) -> Scan:
     return scan
 
 
-class ScanRun:
-    """One run of the scanning engine, from start to end."""
+class ScanRun(PieceRun):
+    """One run of the scanning engine."""
 
     def __init__(
         self,
@@ -215,23 +216,26 @@ class ScanRun:
         keep: Collection[str],
         drives: Drives,
     ) -> None:
-        self.net, self.t_stop, self.t_reached = net, t_stop, t_start
-        self.stop_reason = "reached t_stop"
         width = width_of(net)
         fused = fused_links(net, keep, width)
+        self._cells = _cells(net, keep)
+        self._scan = _begin(net, self._cells, t_start, width)
+        super().__init__(
+            net,
+            inputs,
+            t_start,
+            t_stop,
+            keep=keep,
+            drives=drives.without({net.projections[k].source for k in fused}),
+            clock=self._scan.clock,
+        )
         self._table = synapses(net, fused)
         longest = float(self._table.delay.max(initial=width))
         self._calendar, entries = new_calendar(t_start, width, longest)
-        self._cells = _cells(net, keep)
-        self._scan = _begin(net, self._cells, t_start, width)
         self._renewal = int(self._scan.clock["renew"][0])
         self._scan.clock["renew"] = self._renewal
         self._buffers = new_buffers(entries)
         self._drive, self._scan.clock["crowd"] = drive_for(net, self._cells, drives, fused, width)
-        self._feed = feed_rows(net, inputs)
-        self._drives = drives.without({net.projections[k].source for k in fused})
-        self._pieces = self._drives.slices(t_start, t_stop)
-        self._keep = keep
         self._last = self._window_at(t_stop)
 
     def _window_at(self, t: float) -> int:
@@ -246,76 +250,37 @@ class ScanRun:
         ring = self._calendar.ring[0]
         return float(ring["start"] + k * ring["width"])
 
-    def run(self, max_events: int, interrupted: Callable[[], bool] = lambda: False) -> bool | None:
-        """Run to the end. False when it had to stop; None when another engine has to find out.
+    def _needs_input_to(self, end: float) -> float:
+        return self._begin_of(self._window_at(end))
 
-        That is where one window needs more than the whole budget.
-        """
-        for end in self._pieces:
-            last = self._window_at(end)
-            if self._drives:
-                clock = self._scan.clock[0]
-                waiting = self._feed[clock["fed"] :]
-                self._feed = merged(waiting, self._drives.until(self._begin_of(last)))
-                clock["fed"] = 0
-            if not (went_on := self._run_until(last, max_events, interrupted)):
-                return went_on
-        self.t_reached = self.t_stop
-        return True
+    def _advance(self, end: float, max_events: int) -> int:
+        reason, self._buffers = run_scan(
+            self._cells,
+            self._scan,
+            self._drive,
+            self._table,
+            self._calendar,
+            self._buffers,
+            self._feed,
+            self._window_at(end),
+            self._renewal,
+            self.t_stop,
+            self._begin_of(self._last),
+            int(self._clock["effort"][0]) + EFFORT_PER_CALL,
+            max_events,
+        )
+        return int(reason)
 
-    def _run_until(
-        self, last: int, max_events: int, interrupted: Callable[[], bool]
-    ) -> bool | None:
-        clock = self._scan.clock
-        while True:
-            reason, self._buffers = run_scan(
-                self._cells,
-                self._scan,
-                self._drive,
-                self._table,
-                self._calendar,
-                self._buffers,
-                self._feed,
-                last,
-                self._renewal,
-                self.t_stop,
-                self._begin_of(self._last),
-                int(clock["effort"][0]) + EFFORT_PER_CALL,
-                max_events,
-            )
-            if reason == REACHED:
-                return True
-            if reason != PAUSED:
-                return None
-            self.t_reached = self.now
-            if clock["work"][0] >= max_events:
-                return self._stop(f"max_events = {max_events:,} used up")
-            if clock["n_log"][0] >= MAX_SPIKES:
-                return self._stop(f"{MAX_SPIKES:,} spikes are recorded")
-            if interrupted():
-                return self._stop("interrupted")
-
-    def _stop(self, reason: str) -> bool:
-        most = most_active(self.net, self.counts())
-        self.stop_reason = f"{reason}; {most}, at t = {self.t_reached:g} s"
-        return False
+    @property
+    def _log(self) -> NDArray[Any]:
+        return self._buffers.log
 
     @property
     def now(self) -> float:
         """How far the kernel has come; it may be running."""
-        return min(self._begin_of(int(self._scan.clock["window"][0])), self.t_stop)
-
-    @property
-    def n_events(self) -> int:
-        """Synaptic arrivals so far."""
-        return int(self._scan.clock["events"][0])
+        return min(self._begin_of(int(self._clock["window"][0])), self.t_stop)
 
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Spikes of each unit so far."""
         parts = np.split(self._scan.fired, np.cumsum([p.n for p in self.net.populations])[:-1])
         return {p.name: part.copy() for p, part in zip(self.net.populations, parts, strict=True)}
-
-    def spikes(self) -> dict[str, SpikeTrain]:
-        """Spikes so far of the populations to keep, sorted by (time, sender)."""
-        log = self._buffers.log[: int(self._scan.clock["n_log"][0])]
-        return spikes_of(self.net, log, self._keep)

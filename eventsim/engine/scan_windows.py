@@ -18,6 +18,7 @@ import numpy as np
 
 from eventsim.engine.calendar import ahead, begins, coming, empty_into, put, sort
 from eventsim.engine.gather import room
+from eventsim.engine.pieces import ENDLESS, PAUSED, REACHED
 from eventsim.engine.scan_arrivals import add, share_of
 from eventsim.engine.scan_bounds import look, renew, watch, watch_closely
 from eventsim.engine.scan_drive import hear_before, hear_rest
@@ -25,11 +26,11 @@ from eventsim.engine.scan_follow import next_spike
 from eventsim.engine.scan_state import Buffers
 from eventsim.jit import inner, maker, njit
 
-__all__ = ["ENDLESS", "PAUSED", "REACHED", "run_scan"]
+__all__ = ["run_scan"]
 
-#: Why the kernel returned: all windows are done, its share of work is used up, a neuron fires (or
-#: its source does) more often in a window than is provided for, or (inside) a buffer has to grow.
-REACHED, PAUSED, ENDLESS, FULL = range(4)
+#: Why the loop was left, beside the reasons of all engines (where ENDLESS is also a source that
+#: spikes more often in a window than is provided for): a buffer has to grow.
+FULL = 3
 
 #: What is to be done next: to begin a window, to send its input spikes, to add what arrives, or to
 #: follow who may spike.

@@ -6,7 +6,8 @@ populations are visited and how long a window may be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,28 +16,14 @@ from eventsim.engine import jumps
 from eventsim.engine.alone import ARRIVAL
 from eventsim.engine.compiled import RELAY, compile_network
 from eventsim.engine.heap import PENDING
+from eventsim.engine.pieces import PieceRun
 from eventsim.engine.poisson import Drives
-from eventsim.engine.rows import (
-    MAX_SPIKES,
-    counts_of,
-    current_rows,
-    feed_rows,
-    merged,
-    most_active,
-    spikes_of,
-)
+from eventsim.engine.rows import counts_of, current_rows
 from eventsim.engine.scan import ScanRun
 from eventsim.engine.scan import why_not as why_no_scan
 from eventsim.engine.state import LOG
 from eventsim.engine.visits import visiting_order
-from eventsim.engine.windows import (
-    PAUSED,
-    REACHED,
-    WINDOW,
-    Windows,
-    run_windows,
-    start_windows,
-)
+from eventsim.engine.windows import WINDOW, Windows, run_windows, start_windows
 from eventsim.network import Network
 from eventsim.recording import SpikeTrain
 
@@ -61,8 +48,8 @@ def why_not(net: Network, duration: float = 0.0) -> str | None:
     return None
 
 
-class WindowedRun:
-    """One run of the windowed engine, from start to end."""
+class WindowedRun(PieceRun):
+    """One run of the windowed engine."""
 
     def __init__(
         self,
@@ -75,8 +62,8 @@ class WindowedRun:
         keep: Collection[str],
         drives: Drives,
     ) -> None:
-        self.net, self.t_stop, self.t_reached = net, t_stop, t_start
-        self.stop_reason = "reached t_stop"
+        window = np.zeros(1, dtype=WINDOW)
+        super().__init__(net, inputs, t_start, t_stop, keep=keep, drives=drives, clock=window)
         arrays = compile_network(net)
         names = [p.name for p in net.populations]
         order, self._longest = visiting_order(net)
@@ -92,7 +79,6 @@ class WindowedRun:
                 order=np.array([names.index(name) for name in order], dtype=np.int64)
             ),
         )
-        window = np.zeros(1, dtype=WINDOW)
         window["now"] = t_start
         # Short at first: it doubles while little happens.
         window["span"] = min(self._longest, (t_stop - t_start) / 65536)
@@ -113,84 +99,36 @@ class WindowedRun:
         )
         dtypes = (PENDING, LOG, LOG, ARRIVAL, PENDING)
         self._buffers = tuple(np.zeros(64, dtype=dtype) for dtype in dtypes)
-        self._feed = feed_rows(net, inputs)
         self._steps = current_rows(net, currents)
-        self._drives, self._pieces = drives, drives.slices(t_start, t_stop)
-        self._keep = keep
         start_windows(self._net, self._state, t_start)
 
-    def run(self, max_events: int, interrupted: Callable[[], bool] = lambda: False) -> bool | None:
-        """Run to the end. False when it had to stop; None when another engine has to find out.
+    def _advance(self, end: float, max_events: int) -> int:
+        reason, self._buffers = run_windows(
+            self._net,
+            self._state,
+            self._buffers,
+            self._feed,
+            self._steps,
+            end,
+            self._longest,
+            min(int(self._clock["work"][0]) + WORK_PER_CALL, max_events),
+            max_events,
+            bool(self._keep),
+        )
+        return int(reason)
 
-        That is where one window needs more than the whole budget.
-        """
-        for end in self._pieces:
-            if self._drives:
-                self._draw_until(end)
-            if not (went_on := self._run_until(end, max_events, interrupted)):
-                return went_on
-        self.t_reached = self.t_stop
-        return True
-
-    def _draw_until(self, end: float) -> None:
-        """Add what the Poisson sources give before ``end`` to the input that still waits."""
-        window = self._state.window[0]
-        waiting = self._feed[window["fed"] :]
-        self._feed = merged(waiting, self._drives.until(end))
-        window["fed"] = 0
-
-    def _run_until(
-        self, end: float, max_events: int, interrupted: Callable[[], bool]
-    ) -> bool | None:
-        window = self._state.window
-        while True:
-            reason, self._buffers = run_windows(
-                self._net,
-                self._state,
-                self._buffers,
-                self._feed,
-                self._steps,
-                end,
-                self._longest,
-                min(int(window["work"][0]) + WORK_PER_CALL, max_events),
-                max_events,
-                bool(self._keep),
-            )
-            if reason == REACHED:
-                return True
-            if reason != PAUSED:
-                return None
-            self.t_reached = float(window["now"][0])
-            if window["work"][0] >= max_events:
-                return self._stop(f"max_events = {max_events:,} used up")
-            if window["n_log"][0] >= MAX_SPIKES:
-                return self._stop(f"{MAX_SPIKES:,} spikes are recorded")
-            if interrupted():
-                return self._stop("interrupted")
-
-    def _stop(self, reason: str) -> bool:
-        most = most_active(self.net, self.counts())
-        self.stop_reason = f"{reason}; {most}, at t = {self.t_reached:g} s"
-        return False
+    @property
+    def _log(self) -> NDArray[Any]:
+        return self._buffers[1]
 
     @property
     def now(self) -> float:
         """How far the kernel has come; it may be running."""
-        return float(self._state.window["now"][0])
-
-    @property
-    def n_events(self) -> int:
-        """Synaptic arrivals so far."""
-        return int(self._state.window["events"][0])
+        return float(self._clock["now"][0])
 
     def counts(self) -> dict[str, NDArray[np.int64]]:
         """Spikes of each unit so far."""
         return counts_of(self.net, self._net.units)
-
-    def spikes(self) -> dict[str, SpikeTrain]:
-        """Spikes so far of the populations to keep, sorted by (time, sender)."""
-        log = self._buffers[1][: int(self._state.window["n_log"][0])]
-        return spikes_of(self.net, log, self._keep)
 
 
 def begin_run(
@@ -203,7 +141,7 @@ def begin_run(
     keep: Collection[str],
     drives: Drives,
     threads: int = 1,
-) -> WindowedRun | jumps.JumpRun | ScanRun:
+) -> PieceRun:
     """The run of the fastest loop that fits a network.
 
     ``keep`` names the populations whose spikes are recorded, ``threads`` is how many cores this

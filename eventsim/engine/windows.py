@@ -23,14 +23,11 @@ from eventsim.engine.compiled import BOUND, NEURONS, RELAY, ROWS, TEST
 from eventsim.engine.gather import first_arrival, gather, room, sort_list, steps_in, take
 from eventsim.engine.heap import fill, index_move
 from eventsim.engine.modal import look_again, next_event, threshold_of
+from eventsim.engine.pieces import ENDLESS, PAUSED, REACHED
 from eventsim.engine.relay import visit_relay
 from eventsim.jit import inner, maker, njit
 
-__all__ = ["PAUSED", "REACHED", "WINDOW", "Windows", "run_windows", "start_windows"]
-
-#: Why the kernel returned: all before t_stop is done, its share of work is used up, or a neuron
-#: fires faster than float64 time can resolve.
-REACHED, PAUSED, ENDLESS = range(3)
+__all__ = ["WINDOW", "Windows", "run_windows", "start_windows"]
 
 #: A window with more arrivals and spikes is followed by a shorter one, one with fewer by a longer.
 _MANY, _FEW = 1 << 17, 1 << 14
