@@ -22,8 +22,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "add", "any_at_least", "at_least", "first_lane", "fma", "load", "mul", "splat",
-           "store"]  # fmt: skip
+__all__ = ["BLOCK", "absolute", "add", "any_at_least", "at_least", "first_lane", "fma", "lesser",
+           "load", "mul", "prefetch", "splat", "store"]  # fmt: skip
 
 #: Lanes of a block. Two blocks and a threshold fill half of the registers of AVX-512.
 BLOCK = 32
@@ -109,6 +109,22 @@ def store(typing: Any, array: Any, index: Any, block: Any) -> Any:
 
 
 @intrinsic
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of ``array[index]``, of any type. A hint: nothing is checked."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        address = builder.bitcast(builder.gep(array.data, [args[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(hint, [address, number(0), number(3), number(1)])  # to read, in all caches
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@intrinsic
 def splat(typing: Any, x: Any) -> Any:
     """A block of equal numbers."""
 
@@ -146,6 +162,26 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
         return _call(builder, f"llvm.fma.v{BLOCK}f64", _VECTOR, args)
 
     return _block(_block, _block, _block), generate
+
+
+@intrinsic
+def absolute(typing: Any, a: Any) -> Any:
+    """Absolute values, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _call(builder, f"llvm.fabs.v{BLOCK}f64", _VECTOR, args)
+
+    return _block(_block), generate
+
+
+@intrinsic
+def lesser(typing: Any, a: Any, b: Any) -> Any:
+    """The lesser of two numbers, lane by lane; ``b`` where one is no number."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", *args), *args)
+
+    return _block(_block, _block), generate
 
 
 @intrinsic

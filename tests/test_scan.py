@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 import eventsim as es
 from eventsim.engine import scan
 from eventsim.engine.scan import why_not, width_of
+from eventsim.engine.scan_follow import lost
 from eventsim.engine.scan_state import Buffers
 from eventsim.errors import IncompleteRunWarning
+from eventsim.jit import njit
 from tests import naive
 from tests.scanning import (
     INF,
@@ -118,6 +123,17 @@ def test_where_a_run_stops_leaves_what_is_before(t_stop):
         assert train.senders.tobytes() == kept.senders.tobytes()
     slow = es.simulate(net, inputs, t_stop, engine="queue")
     assert short.n_events == slow.n_events
+
+
+@njit
+def what_is_lost(a):
+    return lost(a)
+
+
+@given(st.floats(0.0, 0.3) | st.sampled_from([1 / 32, 1 / 16, 0.25]))
+def test_what_an_exponential_loses_is_right_to_rounding(a):
+    exact = -sum((-Fraction(a)) ** k / math.factorial(k) for k in range(1, 25))
+    assert abs(Fraction(what_is_lost(a)) - exact) <= Fraction(6e-16) * Fraction(a)
 
 
 def test_grazing_and_the_start():

@@ -15,13 +15,16 @@ from eventsim.jit import njit
 from eventsim.recording import SpikeTrain
 from eventsim.vectors import (
     BLOCK,
+    absolute,
     add,
     any_at_least,
     at_least,
     first_lane,
     fma,
+    lesser,
     load,
     mul,
+    prefetch,
     put,
     splat,
     store,
@@ -57,6 +60,22 @@ def test_arithmetic_is_that_of_ieee(a, b, c, lane, x):
     changed[lane] = x
     assert np.array_equal(out[3 * BLOCK : 4 * BLOCK], changed)
     assert np.array_equal(out[4 * BLOCK :], [x] * BLOCK + [7.0])
+
+
+@njit
+def bounds(a, b, out):
+    prefetch(a, BLOCK - 1)
+    prefetch(b, 0)
+    store(out, 0, absolute(load(a, 0)))
+    store(out, BLOCK, lesser(load(a, 0), load(b, 0)))
+
+
+@given(BLOCKS, BLOCKS)
+def test_absolute_values_and_lesser_numbers(a, b):
+    out = np.empty(2 * BLOCK)
+    bounds(a, b, out)
+    assert np.array_equal(out[:BLOCK], np.abs(a))
+    assert np.array_equal(out[BLOCK:], np.minimum(a, b))
 
 
 @given(BLOCKS, BLOCKS)

@@ -17,7 +17,6 @@ from eventsim.dynamics.exponentials import MARGIN, MODE, highest_response
 from eventsim.engine.calendar import new_calendar
 from eventsim.engine.pieces import PieceRun
 from eventsim.engine.poisson import Drives
-from eventsim.engine.scan_bounds import BLOCK
 from eventsim.engine.scan_drive import drive_for, fused_links
 from eventsim.engine.scan_state import CLOCK, Cells, Scan, new_buffers
 from eventsim.engine.scan_windows import run_scan
@@ -27,6 +26,8 @@ from eventsim.populations import Input, Population
 from eventsim.projections import Dense, Sparse
 from eventsim.random_links import Random
 from eventsim.recording import SpikeTrain
+from eventsim.vectors import BLOCK as LANES
+from eventsim.vectors import on_cache_lines
 
 __all__ = ["ScanRun", "cannot", "why_not", "width_of"]
 
@@ -169,11 +170,12 @@ def _begin(net: Network, cells: Cells, t_start: float, width: float) -> Scan:
     clock["renew"] = max(1, floor(_GROWTH / (width * cells.rate.max())))
     turn = cells.rate * width * (1.0 + MARGIN)
     spiking = np.where(np.isinf(cells.theta), 0.0, cells.theta)
+    room = -(-n // LANES) * LANES + LANES
     scan = Scan(
         clock=clock,
-        x=np.zeros((rows, n)),
-        high=np.where(np.isinf(cells.theta), inf, spiking - MARGIN * np.abs(spiking)),
-        slack=np.full(n, inf),
+        x=on_cache_lines(rows, room),
+        high=on_cache_lines(room),
+        slack=on_cache_lines(room),
         resume=cells.reset.copy(),
         release=np.full(n, -inf),
         due=np.full(ceil(cells.t_ref.max() / width) + 3, -1, dtype=np.int32),
@@ -189,13 +191,16 @@ def _begin(net: Network, cells: Cells, t_start: float, width: float) -> Scan:
         fade=np.exp(-turn),
         bend=0.125 * turn**2 + MARGIN,
         begun=np.zeros_like(turn),
-        top=np.zeros((2, BLOCK)),
+        left=np.zeros(rows),
+        to_end=np.zeros((2, rows)),
         modes=np.zeros(rows, dtype=MODE),
     )
+    scan.high[:n] = np.where(np.isinf(cells.theta), inf, spiking - MARGIN * np.abs(spiking))
+    scan.slack[:] = inf
     for p, first, stop in zip(_neurons(net), cells.first, cells.stop, strict=True):
         rest = p.array("v_leak") + p.array("r") * p.array("i_bias")
         scan.x[0, first:stop] = p.array("v_init") - rest
-    above = np.flatnonzero(scan.x[0] >= cells.theta)
+    above = np.flatnonzero(scan.x[0, :n] >= cells.theta)
     scan.resume[above], scan.high[above], scan.release[above] = scan.x[0, above], inf, t_start
     scan.later[above[1:]] = above[:-1]
     if above.size:

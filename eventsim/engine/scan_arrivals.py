@@ -6,10 +6,14 @@ from math import exp
 
 import numpy as np
 
-from eventsim.engine.scan_bounds import response_within, watch
-from eventsim.jit import inner
+from eventsim.engine.scan_bounds import UNTOUCHED, keep_state, response_within, watch
+from eventsim.jit import inlined, inner
+from eventsim.vectors import prefetch
 
-__all__ = ["add", "note", "share_of"]
+__all__ = ["add", "fetch", "note", "share_of"]
+
+#: Synapses of a cache line, whose targets take four bytes each; and how many are fetched early.
+_LINE, _FETCHED = 16, 512
 
 
 @inner
@@ -18,7 +22,7 @@ def share_of(cells, scan, share, time, link, end):
     g, row = cells.group_of[link], cells.row_of[link]
     past = time - scan.clock[0].frame
     share.time, share.row = time, row
-    share.first = exp(past * cells.rate[g, 0])
+    share.first, share.own = exp(past * cells.rate[g, 0]), 0.0
     if row > 0:
         share.first *= -cells.scale[g, row]
         share.own = cells.scale[g, row] * exp(past * cells.rate[g, row])
@@ -33,6 +37,8 @@ def note(scan, unit, weight, shares, s, arrived, n):
     if w < 0:
         w = watch(scan, unit, shares[s].time)
     arrived[n].weight, arrived[n].share, arrived[n].next = weight, s, -1
+    if scan.heads[w] == UNTOUCHED:
+        keep_state(scan, w)
     if scan.heads[w] < 0:
         scan.heads[w] = n
     else:
@@ -42,20 +48,28 @@ def note(scan, unit, weight, shares, s, arrived, n):
 
 
 @inner
+def fetch(table, segment):
+    """Ask for the synapses of a segment, which will be needed soon: the first few hundred."""
+    first, stop = table.first[segment], table.first[segment + 1]
+    for k in range(first, min(stop, first + _FETCHED), _LINE):
+        prefetch(table.post, k)
+        prefetch(table.weight, k)
+
+
+@inlined
 def add(scan, shares, s, takes, table, a, b, arrived, n):
     """Add a segment to its targets; returns the number of arrivals in lists."""
     share = shares[s]
-    post, weights = table.post[a:b], table.weight[a:b]
-    slack, membrane, first = scan.slack, scan.x[0], share.first
-    current, own = scan.x[share.row], share.own
-    for k in range(post.size):
-        unit, weight = post[k], np.float64(weights[k])
+    first, own = share.first, share.own
+    post, weights = table.post, table.weight
+    slack, membrane, current = scan.slack, scan.x[0], scan.x[share.row]
+    for k in range(np.uint64(a), np.uint64(b)):
+        unit, weight = np.uint64(post[k]), np.float64(weights[k])
         left = slack[unit] - max(weight * takes, 0.0)
         slack[unit] = left
         if left <= 0.0:
-            note(scan, unit, weight, shares, s, arrived, n)
+            note(scan, np.int64(unit), weight, shares, s, arrived, n)
             n += 1
         membrane[unit] += weight * first
-        if share.row > 0:
-            current[unit] += weight * own
+        current[unit] += weight * own
     return n

@@ -22,11 +22,23 @@ from math import exp, inf
 
 from eventsim.dynamics.exponentials import MARGIN
 from eventsim.jit import inner
+from eventsim.vectors import BLOCK as LANES
+from eventsim.vectors import absolute, add, at_least, first_lane, fma, lesser, load, splat, store
 
-__all__ = ["BLOCK", "look", "renew", "response_within", "watch", "watch_closely"]
+__all__ = [
+    "UNTOUCHED",
+    "begin_window",
+    "keep_state",
+    "look",
+    "renew",
+    "response_within",
+    "watch",
+    "watch_closely",
+]
 
-#: Neurons looked at together: their bounds stay in the first cache.
-BLOCK = 128
+
+#: Instead of its first arrival: nothing was added yet to a watched neuron in this window.
+UNTOUCHED = -2
 
 
 @inner
@@ -38,30 +50,8 @@ def response_within(cells, group, row, duration):
 
 
 @inner
-def _add_row(x, begun, fade, bend, top_begin, top_end):
-    """Add one exponential to the bounds at both ends."""
-    for i in range(x.size):
-        y = x[i] * begun
-        over = abs(y) * bend
-        top_begin[i] += y + over
-        top_end[i] += y * fade + over
-
-
-@inner
-def _take_slack(high, top_begin, top_end, slack):
-    """What is left below the threshold; how many neurons have nothing left."""
-    none = 0
-    for i in range(slack.size):
-        a, b = high[i] - top_begin[i], high[i] - top_end[i]
-        least = a if a < b else b
-        slack[i] = least
-        none += least <= 0.0
-    return none
-
-
-@inner
 def watch(scan, unit, now):
-    """Begin to watch a neuron, in its present state; its place among the watched."""
+    """Begin to watch a neuron; its place among the watched."""
     w = scan.clock[0].n_watched
     scan.clock[0].n_watched += 1
     scan.who[w] = unit
@@ -69,61 +59,84 @@ def watch(scan, unit, now):
     scan.slack[unit] = -inf
     scan.fine[w] = -inf
     scan.since[w] = now
-    scan.heads[w] = -1
-    for r in range(scan.x.shape[0]):
-        scan.near[w, r] = scan.x[r, unit]
+    scan.heads[w] = UNTOUCHED
     return w
 
 
 @inner
+def _room(cells, scan, g, unit, to_end):
+    """Take the slack of a block of neurons; the lanes that have none, as bits.
+
+    ``scan.begun`` is what is left of exponentials now, ``to_end`` what is at the end of the time.
+    """
+    begin = end = load(scan.high, unit)
+    bent = splat(0.0)
+    for r in range(cells.rows[g]):
+        x = load(scan.x[r], unit)
+        begin = fma(x, splat(-scan.begun[g, r]), begin)
+        end = fma(x, splat(-to_end[0, r]), end)
+        bent = fma(absolute(x), splat(-to_end[1, r]), bent)
+    slack = add(lesser(begin, end), bent)
+    store(scan.slack, unit, slack)
+    return at_least(splat(0.0), slack)
+
+
+@inner
 def look(cells, scan, now, until):
-    """Take the slack of all neurons in ``[now, until]``; those that have none are watched."""
-    clock = scan.clock[0]
+    """Take the slack of all neurons in ``[now, until]``; those that have none are watched.
+
+    The last block of a group reaches into the next one, whose turn comes after.
+    """
+    clock, to_end = scan.clock[0], scan.to_end
     for w in range(clock.n_watched):
         scan.place[scan.who[w]] = -1
     clock.n_watched = 0
     clock.until = until
     for g in range(cells.first.size):
-        for a in range(cells.first[g], cells.stop[g], BLOCK):
-            b = min(a + BLOCK, cells.stop[g])
-            begin, end = scan.top[0, : b - a], scan.top[1, : b - a]
-            begin[:] = 0.0
-            end[:] = 0.0
-            for r in range(cells.rows[g]):
-                rate, turn = cells.rate[g, r], (until - now) * cells.rate[g, r]
-                _add_row(
-                    scan.x[r, a:b], exp(-(now - clock.frame) * rate), exp(-turn),
-                    0.125 * turn * turn + MARGIN, begin, end,
-                )  # fmt: skip
-            none = _take_slack(scan.high[a:b], begin, end, scan.slack[a:b])
-            unit = a
-            while none > 0:
-                if scan.slack[unit] <= 0.0:
+        for r in range(cells.rows[g]):
+            turn = (until - now) * cells.rate[g, r]
+            to_end[0, r] = scan.begun[g, r] * exp(-turn)
+            to_end[1, r] = scan.begun[g, r] * (0.125 * turn * turn + MARGIN)
+        for first in range(cells.first[g], cells.stop[g], LANES):
+            lanes = _room(cells, scan, g, first, to_end)
+            while lanes != 0:
+                unit = first + first_lane(lanes)
+                lanes &= lanes - 1
+                if unit < cells.stop[g]:
                     watch(scan, unit, now)
-                    none -= 1
-                unit += 1
 
 
 @inner
-def watch_closely(cells, scan, now):
-    """Take the room that each watched neuron has in the window that begins ``now``."""
-    clock = scan.clock[0]
+def begin_window(cells, scan, now):
+    """Take what is left of all exponentials at the begin of a window."""
+    scan.clock[0].now = now
+    past = now - scan.clock[0].frame
     for g in range(cells.first.size):
         for r in range(cells.rows[g]):
-            scan.begun[g, r] = exp(-(now - clock.frame) * cells.rate[g, r])
-    for w in range(clock.n_watched):
+            scan.begun[g, r] = exp(-past * cells.rate[g, r])
+
+
+@inner
+def watch_closely(cells, scan):
+    """Take the room that each watched neuron has in the window that begins."""
+    for w in range(scan.clock[0].n_watched):
         unit = scan.who[w]
-        g, begin, end = cells.group[unit], 0.0, 0.0
+        g = cells.group[unit]
+        begin = end = scan.high[unit]
         for r in range(cells.rows[g]):
-            x = scan.x[r, unit]
-            scan.near[w, r] = x
-            y = x * scan.begun[g, r]
+            y = scan.x[r, unit] * scan.begun[g, r]
             over = abs(y) * scan.bend[g, r]
-            begin += y + over
-            end += y * scan.fade[g, r] + over
-        scan.fine[w] = scan.high[unit] - max(begin, end)
-        scan.since[w] = now
-        scan.heads[w] = -1
+            begin -= y + over
+            end -= y * scan.fade[g, r] + over
+        scan.fine[w] = min(begin, end)
+
+
+@inner
+def keep_state(scan, w):
+    """Put aside the state of a watched neuron to which nothing was added yet in this window."""
+    for r in range(scan.x.shape[0]):
+        scan.near[w, r] = scan.x[r, scan.who[w]]
+    scan.heads[w] = -1
 
 
 @inner

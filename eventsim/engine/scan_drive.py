@@ -137,8 +137,7 @@ def _hear(cells, scan, drive, shares, arrived, g, unit, end, t_stop, n):
     if left <= 0.0:
         n = _note(scan, cells, shares, arrived, g, row, time, first, own, unit, weight, end, n)
     scan.x[0, unit] += weight * first
-    if row > 0:
-        scan.x[row, unit] += weight * own
+    scan.x[row, unit] += weight * own
     if time < t_stop:
         clock.events += 1
         clock.work += 2

@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 CLOCK = np.dtype(
     [
         ("window", np.int64),  # the next one
+        ("now", np.float64),  # its begin, once it is open
         ("frame", np.float64),  # t_0
         ("renew", np.int64),  # window in which the frame is renewed
         ("look", np.int64),  # window in which all neurons are looked at again
@@ -114,7 +115,7 @@ class Scan(NamedTuple):
     """What changes, beside buffers that grow."""
 
     clock: NDArray[np.void]  # one record
-    x: Floats  # [row, unit]
+    x: Floats  # [row, unit], with room for a block at the end, as the next two
     high: Floats  # [unit] threshold, less a margin; infinite where no spike can be
     slack: Floats  # [unit] room below the threshold, at least, up to `until`; -inf: watched
     resume: Floats  # [unit] potential with which it comes out of refractoriness
@@ -126,13 +127,14 @@ class Scan(NamedTuple):
     who: NDArray[np.int32]  # [watched] unit
     fine: Floats  # [watched] room below the threshold, at least, in this window
     since: Floats  # [watched] time up to which it has been followed
-    near: Floats  # [watched, row] its rows then
-    heads: NDArray[np.int32]  # [watched] first and last of its arrivals in this window
+    near: Floats  # [watched, row] its rows then, if there are arrivals
+    heads: NDArray[np.int32]  # [watched] first and last of its arrivals in this window; -1: none
     tails: NDArray[np.int32]
     fade: Floats  # [group, row] factors of one window: what is left of an exponential at its end
     bend: Floats  # [group, row] and how far it bends away from its chord
     begun: Floats  # [group, row] what is left of it at the begin of this window
-    top: Floats  # [2, some] room for bounds
+    left: Floats  # [row] of a neuron that is followed: what is left at some instant
+    to_end: Floats  # [2, row] what is left at the end of a look, and how far it bends
     modes: NDArray[np.void]  # room for a search
 
 

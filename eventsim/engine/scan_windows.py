@@ -19,12 +19,20 @@ import numpy as np
 from eventsim.engine.calendar import ahead, begins, coming, empty_into, put, sort
 from eventsim.engine.gather import room
 from eventsim.engine.pieces import ENDLESS, PAUSED, REACHED
-from eventsim.engine.scan_arrivals import add, share_of
-from eventsim.engine.scan_bounds import look, renew, watch, watch_closely
+from eventsim.engine.scan_arrivals import add, fetch, share_of
+from eventsim.engine.scan_bounds import (
+    UNTOUCHED,
+    begin_window,
+    keep_state,
+    look,
+    renew,
+    watch,
+    watch_closely,
+)
 from eventsim.engine.scan_drive import hear_before, hear_rest
 from eventsim.engine.scan_follow import next_spike
 from eventsim.engine.scan_state import Buffers
-from eventsim.jit import inner, maker, njit
+from eventsim.jit import inlined, inner, maker, njit
 
 __all__ = ["run_scan"]
 
@@ -35,6 +43,9 @@ FULL = 3
 #: What is to be done next: to begin a window, to send its input spikes, to add what arrives, or to
 #: follow who may spike.
 NEXT, FEED, DELIVER, FOLLOW = range(4)
+
+#: So many segments ahead their synapses are fetched.
+AHEAD = 8
 
 #: The fewest spikes in a window that may be too many.
 _MANY_SPIKES = 1000
@@ -58,11 +69,12 @@ def _segments(table, sent, n_sent):
     return n
 
 
-@inner
+@inlined
 def _emit(cells, scan, table, calendar, entries, log, sent, t_stop, over):
     """Count spikes, log them where that is asked for and send them on. False: no room for them."""
     clock = scan.clock[0]
     n = clock.n_sent
+    clock.effort += 300 * n
     if n + clock.n_log >= log.size:
         return False
     if calendar.ring[0].held + _segments(table, sent, n) > entries.size:
@@ -109,6 +121,17 @@ def _synapses(table, calendar, entries, k):
 
 
 @inner
+def _fetch_first(table, calendar, entries, k):
+    """Fetch the synapses of some segments of window ``k``, of all where they are few."""
+    at = calendar.heads[k % calendar.heads.size]
+    for _ in range(AHEAD):
+        if at < 0:
+            break
+        fetch(table, entries[at].segment)
+        at = entries[at].next
+
+
+@inlined
 def _deliver(cells, scan, drive, table, calendar, buffers, end, t_stop):
     """Add all that arrives in a window to its targets. False: there is no room for the lists."""
     clock, entries = scan.clock[0], buffers.entries
@@ -125,6 +148,8 @@ def _deliver(cells, scan, drive, table, calendar, buffers, end, t_stop):
     sort(found, buffers.other, buffers.ends, n_found, table.link)
     for s in range(n_found):
         segment, time = found[s].segment, found[s].time
+        if s + AHEAD < n_found:
+            fetch(table, found[s + AHEAD].segment)
         a, b, link = table.first[segment], table.first[segment + 1], table.link[segment]
         if drive.link[cells.group_of[link]] >= 0:
             n = hear_before(
@@ -132,10 +157,10 @@ def _deliver(cells, scan, drive, table, calendar, buffers, end, t_stop):
             )
         takes = share_of(cells, scan, shares[s], time, link, end)
         n = add(scan, shares, s, takes, table, a, b, arrived, n)
+        clock.effort += 50 + 4 * (b - a)
         if time < t_stop:
             clock.events += b - a
             clock.work += b - a
-    clock.effort += n + n_found
     for g in range(drive.link.size):
         if drive.link[g] >= 0:
             n = hear_rest(cells, scan, drive, shares, arrived, g, end, t_stop, n)
@@ -160,13 +185,17 @@ def _put_back(cells, scan, ring, w):
         scan.due[slot] = unit
 
 
-@inner
+@inlined
 def _follow(cells, scan, ring, shares, arrived, sent, end):
     """Follow watched neurons, until all are done or there is no room for another spike."""
     clock = scan.clock[0]
     while clock.handled < clock.n_watched:
         w = clock.handled
         if not scan.fine[w] > 0.0:
+            if scan.since[w] < clock.now:
+                scan.since[w] = clock.now
+            if scan.heads[w] == UNTOUCHED:
+                keep_state(scan, w)
             while next_spike(cells, scan, w, shares, arrived, end):
                 sent[clock.n_sent].time, sent[clock.n_sent].unit = scan.since[w], scan.who[w]
                 clock.n_sent += 1
@@ -174,6 +203,7 @@ def _follow(cells, scan, ring, shares, arrived, sent, end):
                 if clock.n_sent == sent.size:
                     return
             _put_back(cells, scan, ring, w)
+        scan.heads[w] = UNTOUCHED
         clock.handled += 1
 
 
@@ -188,24 +218,25 @@ def _take_feed(scan, feed, sent, end):
     clock.n_sent = n
 
 
-@inner
+@inlined
 def _look_after(cells, scan, ring, renewal):
     """Look at all neurons and renew the frame, where it is time to."""
     clock = scan.clock[0]
     now = begins(ring, clock.window)
+    if clock.window >= clock.renew:
+        renew(cells, scan, now)
+        clock.renew += renewal
+    begin_window(cells, scan, now)
     if clock.window >= clock.look:
-        watched, n = clock.n_watched, scan.slack.size
+        watched, n = clock.n_watched, cells.group.size
         if 8 * watched * clock.every > n:
             clock.every = max(clock.every // 2, 1)
         elif 24 * watched * clock.every < n:
             clock.every = min(2 * clock.every, renewal)
         clock.look = clock.window + clock.every
         look(cells, scan, now, begins(ring, clock.look))
-        clock.effort += scan.slack.size // 4
-    if clock.window >= clock.renew:
-        renew(cells, scan, now)
-        clock.renew += renewal
-    watch_closely(cells, scan, now)
+        clock.effort += n
+    watch_closely(cells, scan)
     _release(scan, clock.window, now)
 
 
@@ -227,6 +258,7 @@ def _windows(
                 return REACHED
             if clock.effort >= effort or clock.work >= max_events:
                 return PAUSED
+            _fetch_first(table, calendar, entries, clock.window)
             _look_after(cells, scan, ring, renewal)
             clock.stage = FEED
         end = begins(ring, clock.window + 1)
@@ -240,7 +272,7 @@ def _windows(
                 return FULL
             if clock.crowded:
                 return ENDLESS
-            clock.effort += 20 + clock.n_watched
+            clock.effort += 500 + 10 * clock.n_watched
             clock.limit = max(max_events - clock.work, _MANY_SPIKES)
             clock.stage, clock.handled, clock.spikes = FOLLOW, 0, 0
         if clock.handled < clock.n_watched:
