@@ -1,7 +1,7 @@
 """Where the time of W1 goes: ``python -m benchmarks.parts``.
 
 The parts of an all-to-all layer (listing what arrives, the kernel, sorting its spikes) are timed
-inside calls of `eventsim.simulate`, on one thread; milliseconds a sample, least of some calls.
+inside calls of `eventsim.simulate`, on one thread; CPU milliseconds a sample, least of some calls.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["PARTS", "main", "measure"]
 PARTS = {
     "delta_arrivals": "list what arrives, with its decay factors",
     "frees": "end of refractory periods",
-    "run_dense": "kernel",
-    "in_order": "sort spikes",
+    "run_volleys": "kernel",
+    "spikes_of": "put spikes in order",
 }
 
 
@@ -32,9 +32,9 @@ def measure(work: Any, repeat: int) -> dict[str, float]:
 
     def timed(name: str, function: Any) -> Any:
         def call(*arguments: Any) -> Any:
-            began = time.perf_counter()
+            began = time.process_time()
             result = function(*arguments)
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - began
+            spent[name] = spent.get(name, 0.0) + time.process_time() - began
             return result
 
         return call
@@ -47,9 +47,9 @@ def measure(work: Any, repeat: int) -> dict[str, float]:
             setattr(dense_layer, name, timed(name, function))
         for _ in range(repeat + 1):  # the first compiles
             spent.clear()
-            began = time.perf_counter()
+            began = time.process_time()
             es.simulate(work.net, inputs, work.t_stop, record=names, threads=1)
-            rounds.append({**spent, "whole call": time.perf_counter() - began})
+            rounds.append({**spent, "whole call": time.process_time() - began})
     finally:
         for name, function in originals.items():
             setattr(dense_layer, name, function)

@@ -22,8 +22,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "absolute", "add", "any_at_least", "at_least", "first_lane", "fma", "lesser",
-           "load", "mul", "prefetch", "splat", "store"]  # fmt: skip
+__all__ = [
+    "BLOCK", "absolute", "add", "any_at_least", "any_at_least_if", "at_least", "first_lane",
+    "fma", "lesser", "load", "mul", "on_cache_lines", "prefetch", "put", "splat", "store",
+]  # fmt: skip
 
 #: Lanes of a block. Two blocks and a threshold fill half of the registers of AVX-512.
 BLOCK = 32
@@ -33,7 +35,7 @@ PART = 8
 
 _NONE = ir.IntType(PART)(0)
 _VECTOR = ir.VectorType(ir.DoubleType(), BLOCK)
-_NUMBERS = ir.VectorType(ir.IntType(32), BLOCK)
+_CHOICE = ir.VectorType(ir.IntType(1), BLOCK)
 _LANES = ir.IntType(BLOCK)
 
 
@@ -164,6 +166,16 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return _block(_block, _block, _block), generate
 
 
+def _places_at_least(builder: Any, args: Any) -> Any:
+    """In which places of a register some part of a block has ``a >= b``, as bits."""
+    found = ir.VectorType(ir.IntType(1), PART)(None)
+    for at in range(0, BLOCK, PART):
+        places = _constants(range(at, at + PART))
+        a, b = (builder.shuffle_vector(block, block, places) for block in args)
+        found = builder.or_(found, builder.fcmp_ordered(">=", a, b))
+    return builder.bitcast(found, ir.IntType(PART))
+
+
 @intrinsic
 def absolute(typing: Any, a: Any) -> Any:
     """Absolute values, lane by lane."""
@@ -189,14 +201,23 @@ def any_at_least(typing: Any, a: Any, b: Any) -> Any:
     """Whether ``a >= b`` in any lane."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        found = ir.VectorType(ir.IntType(1), PART)(None)
-        for at in range(0, BLOCK, PART):
-            places = _constants(range(at, at + PART))
-            a, b = (builder.shuffle_vector(block, block, places) for block in args)
-            found = builder.or_(found, builder.fcmp_ordered(">=", a, b))
-        return builder.icmp_unsigned("!=", builder.bitcast(found, ir.IntType(PART)), _NONE)
+        return builder.icmp_unsigned("!=", _places_at_least(builder, args), _NONE)
 
     return types.boolean(_block, _block), generate
+
+
+@intrinsic
+def any_at_least_if(typing: Any, a: Any, b: Any, mask: Any) -> Any:
+    """As :func:`any_at_least`, and never where the int32 ``mask`` is 0; else this is -1.
+
+    Two conditions, which depend on data, in one branch.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        some = builder.zext(_places_at_least(builder, args[:2]), ir.IntType(32))
+        return builder.icmp_unsigned("!=", builder.and_(some, args[2]), ir.IntType(32)(0))
+
+    return types.boolean(_block, _block, types.int32), generate
 
 
 @intrinsic
@@ -211,12 +232,11 @@ def at_least(typing: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def put(typing: Any, block: Any, lane: Any, x: Any) -> Any:
-    """The block with ``x`` in one lane."""
+def put(typing: Any, block: Any, lanes: Any, x: Any) -> Any:
+    """The block with ``x`` in the lanes that an integer holds as bits."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        lane = _splat(builder, builder.trunc(args[1], ir.IntType(32)), _NUMBERS)
-        here = builder.icmp_unsigned("==", lane, _constants(range(BLOCK)))
+        here = builder.bitcast(builder.trunc(args[1], _LANES), _CHOICE)
         return builder.select(here, _splat(builder, args[2], _VECTOR), args[0])
 
     return _block(_block, types.int64, types.float64), generate

@@ -18,6 +18,7 @@ from eventsim.vectors import (
     absolute,
     add,
     any_at_least,
+    any_at_least_if,
     at_least,
     first_lane,
     fma,
@@ -36,28 +37,28 @@ FINITE = st.lists(st.floats(-1e3, 1e3), min_size=BLOCK, max_size=BLOCK).map(np.a
 
 
 @njit
-def work(a, b, c, lane, x, out):
+def work(a, b, c, lanes, x, out):
     p, q, r = load(a, 0), load(b, 0), load(c, 0)
     store(out, 0, fma(p, q, r))
     store(out, BLOCK, add(p, q))
     store(out, 2 * BLOCK, mul(p, q))
-    store(out, 3 * BLOCK, put(p, lane, x))
+    store(out, 3 * BLOCK, put(p, lanes, x))
     store(out, 4 * BLOCK, splat(x))
-    return at_least(p, q), any_at_least(p, q)
+    masked = any_at_least_if(p, q, np.int32(-1)), any_at_least_if(p, q, np.int32(0))
+    return at_least(p, q), any_at_least(p, q), masked
 
 
-@given(FINITE, FINITE, FINITE, st.integers(0, BLOCK - 1), st.floats(-9.0, 9.0))
-def test_arithmetic_is_that_of_ieee(a, b, c, lane, x):
+@given(FINITE, FINITE, FINITE, st.integers(0, 2**BLOCK - 1), st.floats(-9.0, 9.0))
+def test_arithmetic_is_that_of_ieee(a, b, c, lanes, x):
     out = np.full(5 * BLOCK + 1, 7.0)
-    work(a, b, c, lane, x, out)
+    work(a, b, c, lanes, x, out)
     exact = [
         float(Fraction(p) * Fraction(q) + Fraction(r)) for p, q, r in zip(a, b, c, strict=True)
     ]
     assert np.array_equal(out[:BLOCK], exact)
     assert np.array_equal(out[BLOCK : 2 * BLOCK], a + b)
     assert np.array_equal(out[2 * BLOCK : 3 * BLOCK], a * b)
-    changed = a.copy()
-    changed[lane] = x
+    changed = [x if (lanes >> k) & 1 else a[k] for k in range(BLOCK)]
     assert np.array_equal(out[3 * BLOCK : 4 * BLOCK], changed)
     assert np.array_equal(out[4 * BLOCK :], [x] * BLOCK + [7.0])
 
@@ -80,18 +81,19 @@ def test_absolute_values_and_lesser_numbers(a, b):
 
 @given(BLOCKS, BLOCKS)
 def test_comparisons_name_the_lanes(a, b):
-    lanes, some = work(a, b, np.zeros(BLOCK), 0, 0.0, np.empty(5 * BLOCK))
+    lanes, some, masked = work(a, b, np.zeros(BLOCK), 0, 0.0, np.empty(5 * BLOCK))
     assert [(lanes >> k) & 1 for k in range(BLOCK)] == (a >= b).tolist()
     assert lanes >> BLOCK == 0
     assert some == (a >= b).any()
+    assert masked == (some, False)
 
 
 @pytest.mark.parametrize("lane", range(BLOCK))
 def test_one_lane_alone_is_found(lane):
     a = np.zeros(BLOCK)
     a[lane] = 1.0
-    lanes, some = work(a, np.ones(BLOCK), a, 0, 0.0, np.empty(5 * BLOCK))
-    assert some
+    lanes, some, masked = work(a, np.ones(BLOCK), a, 0, 0.0, np.empty(5 * BLOCK))
+    assert some and masked == (True, False)
     assert lowest(lanes) == lane
 
 

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from eventsim.engine.batch import Batch, merge
 from eventsim.engine.lanes import DELTA, END, OP, PULSE, STEP_OP
 from eventsim.jit import njit
+from eventsim.vectors import BLOCK, at_least, first_lane, load, splat
 
 __all__ = [
     "ARRIVAL",
     "CLEAR",
+    "DELTA_ARRIVAL",
     "FRESH",
     "KIND",
     "STOP",
@@ -41,6 +43,10 @@ ARRIVAL = np.dtype(
     ]
 )
 
+#: A delta where there is nothing else. Neurons are tested after the last of an instant, whose mask
+#: is -1; that of others is 0.
+DELTA_ARRIVAL = np.dtype([("decay", np.float64), ("row", np.int32), ("last", np.int32)])
+
 #: More kinds than in :mod:`eventsim.engine.lanes`: the last pulse under way ends; the run ends.
 #: FRESH is added to the kind of an instant's last arrival when afterwards the sum of pulses is to
 #: be taken afresh.
@@ -50,6 +56,12 @@ KIND = FRESH - 1
 #: After so many begins and ends of pulses their sum is taken afresh, which bounds what rounding
 #: can leave in it.
 REFRESH = 4096
+
+#: A factor of zero would turn the minus infinity of refractory lanes into NaN.
+LEAST = 1e-300
+
+#: Arrivals for which the end of a refractory period is looked up from one guess.
+GROUP = 8
 
 
 def operations(
@@ -122,38 +134,13 @@ def _listed(ops, bounds, t_start, t_stop):
     return table[:n], begin, apart[:n]
 
 
-@njit
-def _listed_deltas(times, senders, first_row, bounds, t_start, t_stop):
-    """As :func:`_listed`, where all that arrives are deltas of one source."""
-    n_samples = bounds.size - 1
-    table, apart = np.empty(times.size + n_samples, ARRIVAL), np.empty(times.size + n_samples)
-    begin = np.empty(n_samples + 1, np.int64)
-    n = 0
-    for sample in range(n_samples):
-        begin[sample] = n
-        last = t_start
-        for i in range(bounds[sample], bounds[sample + 1]):
-            entry = table[n]
-            entry.time, entry.row, entry.kind = times[i], first_row + senders[i], DELTA
-            apart[n] = times[i] - last
-            last = times[i]
-            n += 1
-        entry = table[n]
-        entry.time, entry.row, entry.kind = t_stop, 0, STOP
-        apart[n] = t_stop - last
-        n += 1
-    begin[n_samples] = n
-    return table, begin, apart
-
-
 def _move(table: NDArray[np.void], apart: NDArray[np.float64], tau: float, driven: bool) -> None:
     """Fill in how potentials move in ``apart`` seconds, which are used up."""
     if driven:
         table["gain"] = apart if tau == np.inf else -tau * np.expm1(apart / -tau)
     apart /= -tau
     np.exp(apart, out=apart)
-    # A factor of zero would turn the minus infinity of refractory lanes into NaN.
-    table["decay"] = np.maximum(apart, 1e-300, out=apart)
+    table["decay"] = np.maximum(apart, LEAST, out=apart)
 
 
 def arrivals(
@@ -173,27 +160,62 @@ def arrivals(
     return table, begin
 
 
-def delta_arrivals(
-    batch: Batch, first_row: int, tau: float, t_start: float, t_stop: float
-) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-    """As :func:`arrivals`, for a layer that gets nothing but deltas of one source."""
-    table, begin, apart = _listed_deltas(
-        batch.times, batch.senders, first_row, batch.bounds, t_start, t_stop
-    )
-    _move(table, apart, tau, False)
-    return table, begin
+@njit
+def _exponents(times, bounds, tau, t_start):
+    """Of the decay from one arrival to the next."""
+    exponents = np.empty(times.size)
+    for sample in range(bounds.size - 1):
+        last = t_start
+        for i in range(bounds[sample], bounds[sample + 1]):
+            exponents[i] = (times[i] - last) / -tau
+            last = times[i]
+    return exponents
 
 
 @njit
-def frees(ops, bounds, t_ref):
-    """For each arrival the first one after the refractory period of a spike at its time."""
-    found = np.empty(ops.size, np.int64)
+def _deltas(times, rows, bounds, decays):
+    table = np.empty(times.size, DELTA_ARRIVAL)
+    for i in range(times.size):
+        entry = table[i]
+        entry.decay, entry.row = max(decays[i], LEAST), rows[i]
+        entry.last = -np.int32(i + 1 == times.size or times[i + 1] != times[i])
     for sample in range(bounds.size - 1):
-        end = bounds[sample + 1] - 1
-        k = bounds[sample]
-        for i in range(bounds[sample], end + 1):
-            until = ops[i].time + t_ref
-            while k < end and ops[k].time < until:
-                k += 1
-            found[i] = k
+        if bounds[sample] < bounds[sample + 1]:
+            table[bounds[sample + 1] - 1].last = np.int32(-1)
+    return table
+
+
+def delta_arrivals(batch: Batch, tau: float, t_start: float) -> NDArray[np.void]:
+    """Arrivals of deltas, whose rows of weights are the senders of a batch."""
+    decays = _exponents(batch.times, batch.bounds, tau, t_start)
+    np.exp(decays, out=decays)
+    return _deltas(batch.times, batch.senders, batch.bounds, decays)
+
+
+@njit
+def frees(times, bounds, t_ref):
+    """For each arrival a later one: the first after the refractory period of a spike at its time.
+
+    Where there is none it is the end of the sample. The lanes of a block are so many times that
+    follow each other, and the first that is late enough is found at once.
+    """
+    ahead = np.empty(times.size + BLOCK)
+    ahead[: times.size] = times
+    ahead[times.size :] = np.inf
+    found = np.empty(times.size, np.int32)
+    for sample in range(bounds.size - 1):
+        k, end = bounds[sample], bounds[sample + 1]
+        for group in range(bounds[sample], end, GROUP):
+            guess, near = k, load(ahead, k)
+            for i in range(group, min(group + GROUP, end)):
+                until = ahead[np.uint64(i)] + t_ref
+                late = at_least(near, splat(until))
+                if late != 0:
+                    k = guess + first_lane(late)
+                else:
+                    k = guess + BLOCK
+                    while k < end and ahead[np.uint64(k)] < until:
+                        k += 1
+                k = max(min(k, end), i + 1)
+                found[np.uint64(i)] = k
     return found

@@ -13,6 +13,7 @@ from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, frees, o
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.dense import run_dense
 from eventsim.engine.layer import collect, scaled, sources_of
+from eventsim.engine.volleys import VOLLEY, run_volleys, spikes_of
 from eventsim.network import Network
 from eventsim.projections import Projection
 from eventsim.vectors import BLOCK, on_cache_lines
@@ -37,6 +38,16 @@ class DenseLayer:
             not self.spread.any() and not self.units["bias"].any() and (self.theta > 0).all()
         )
 
+    @property
+    def plain(self) -> bool:
+        """Every spike resets to rest, for a time that all neurons have in common."""
+        units = self.units
+        return bool(
+            not (units["subtract"].any() or units["reset"].any())
+            and (units["t_ref"] == units["t_ref"][0]).all()
+            and (units["x"] < units["theta"]).all()
+        )
+
     def spikes(
         self,
         spikes: dict[str, Batch],
@@ -46,18 +57,15 @@ class DenseLayer:
         limit: int,
     ) -> Batch | None:
         """Spikes of the layer for all samples; None when there are more than ``limit``."""
-        tau = float(self.units["tau"][0])
         driven = not self.quiet or steps.size > 0
-        if not driven and len(self.sources) == 1:
-            source, first, _ = self.sources[0]
-            table, bounds = delta_arrivals(spikes[source], first, tau, *interval)
-        else:
-            ops, pointer = operations(self.sources, spikes, steps, step_at)
-            table, bounds = arrivals(ops, pointer, tau, *interval, driven)
+        if not driven and self.plain:
+            return self._volleys(self._deltas(spikes, steps, step_at), interval[0], limit)
+        ops, pointer = operations(self.sources, spikes, steps, step_at)
+        table, bounds = arrivals(ops, pointer, float(self.units["tau"][0]), *interval, driven)
+        t_ref, free = self.units["t_ref"], np.zeros(0, dtype=np.int32)
+        if not driven and t_ref[0] > 0.0 and (t_ref == t_ref[0]).all():
+            free = frees(table["time"].copy(), bounds, t_ref[0])
         fixed = (self.units, self.theta, self.weights, self.spread)
-        t_ref = self.units["t_ref"]
-        alike = not driven and t_ref[0] > 0.0 and bool((t_ref == t_ref[0]).all())
-        free = frees(table, bounds, t_ref[0]) if alike else np.zeros(0, dtype=np.int64)
         rest = (table, free, bounds, steps, step_at, driven, interval[0])
         room = 4 * table.size + 64 * self.units.size
         out = collect(lambda out: run_dense(*fixed, *rest, out), room, limit)
@@ -66,6 +74,34 @@ class DenseLayer:
         at_start = bool((self.units["x"] >= self.units["theta"]).any())
         times, senders, at = in_order(out, len(table), not (driven or at_start))
         return Batch(times, senders, at[bounds])
+
+    def _deltas(
+        self, spikes: dict[str, Batch], steps: NDArray[Any], step_at: NDArray[np.int64]
+    ) -> Batch:
+        """What reaches a quiet layer: times and rows of deltas."""
+        if len(self.sources) == 1 and self.sources[0][1] == 0:
+            return spikes[self.sources[0][0]]
+        ops, bounds = operations(self.sources, spikes, steps, step_at)
+        return Batch(ops["time"].copy(), ops["row"].astype(np.int64), bounds)
+
+    def _volleys(self, deltas: Batch, t_start: float, limit: int) -> Batch | None:
+        """As :meth:`spikes`, of a quiet and plain layer."""
+        units, bounds = self.units, deltas.bounds
+        table = delta_arrivals(deltas, units["tau"][0], t_start)
+        free = frees(deltas.times, bounds, units["t_ref"][0])
+        start, limits = np.zeros(self.theta.size), self.theta.copy()
+        start[: units.size] = units["x"]
+        # Without drive a strict neuron fires from the next number on.
+        strict = np.flatnonzero(~units["inclusive"])
+        limits[strict] = np.nextafter(limits[strict], np.inf)
+        at = np.zeros((self.theta.size // BLOCK, bounds.size), dtype=np.int64)
+        fixed = (start, limits, self.weights, self.spread.size, table, free, bounds)
+        room = 4 * table.size + 64 * units.size
+        volleys = collect(lambda out: run_volleys(*fixed, out, at), room, limit, VOLLEY)
+        if volleys is None:
+            return None
+        times, senders, begins = spikes_of(volleys, at, deltas.times, bounds, limit)
+        return Batch(times, senders, begins) if begins[-1] <= limit else None
 
 
 def dense_layer(net: Network, links: Sequence[Projection], units: NDArray[Any]) -> DenseLayer:

@@ -51,11 +51,11 @@ def sources_of(net: Network, links: Sequence[Projection]) -> Sources:
 
 
 def collect(
-    kernel: Callable[[NDArray[Any]], int], room: int, limit: int
+    kernel: Callable[[NDArray[Any]], int], room: int, limit: int, kind: Any = SPIKE
 ) -> NDArray[np.void] | None:
-    """Spikes that a kernel puts into a list with room for them; None when there are too many."""
+    """What a kernel puts into a list with room for it; None when there is too much."""
     while True:
-        out = np.empty(min(room, limit), dtype=SPIKE)
+        out = np.empty(min(room, limit), dtype=kind)
         found = kernel(out)
         if found >= 0:
             return out[:found]
