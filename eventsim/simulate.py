@@ -102,8 +102,10 @@ def simulate(
     run = prepare(net, t_start, t_stop, record, record_v, engine, max_events, seed)
     n = samples(inputs, currents)
     trains = check_trains(net, inputs, n, run.t_start)
-    per_sample = currents if isinstance(currents, list) else [currents] * len(trains)
-    steps = [check_currents(net, c, run.t_start) for c in per_sample]
+    if isinstance(currents, list):
+        steps = [check_currents(net, each, run.t_start) for each in currents]
+    else:
+        steps = [check_currents(net, currents, run.t_start)] * len(trains)
     threads = cores("simulate", threads)
     if progress is not None and not callable(progress):
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")

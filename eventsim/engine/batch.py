@@ -41,8 +41,16 @@ class Batch:
 
     def counts(self, n: int) -> NDArray[np.int64]:
         """Spikes [sample, unit] of ``n`` units."""
-        samples = np.repeat(np.arange(len(self)) * n, np.diff(self.bounds))
-        return np.bincount(samples + self.senders, minlength=len(self) * n).reshape(-1, n)
+        return _counts(self.senders, self.bounds, n)
+
+
+@njit
+def _counts(senders, bounds, n):
+    counts = np.zeros((bounds.size - 1, n), np.int64)
+    for sample in range(bounds.size - 1):
+        for i in range(bounds[sample], bounds[sample + 1]):
+            counts[sample, senders[i]] += 1
+    return counts
 
 
 @inner

@@ -41,6 +41,7 @@ MAX_SPIKES = 20_000_000
 _NO_STEPS = np.zeros(0, dtype=STEP)
 
 
+@lru_cache(maxsize=8)
 def why_not(net: Network) -> str | None:
     """Why this engine cannot run a network; None when it can."""
     for link in net.projections:
@@ -174,7 +175,12 @@ def _steps(
     if not any(name in sample for sample in currents):
         return _NO_STEPS, bounds
     none = np.zeros((0, 3))
-    parts = [current_rows(net, {name: sample.get(name, none)}) for sample in currents]
+    # Samples of a batch that share their currents share one mapping.
+    distinct = {id(sample): sample for sample in currents}
+    rows_of = {
+        key: current_rows(net, {name: sample.get(name, none)}) for key, sample in distinct.items()
+    }
+    parts = [rows_of[id(sample)] for sample in currents]
     np.cumsum([len(part) for part in parts], out=bounds[1:])
     rows = np.concatenate(parts)
     names = [p.name for p in net.populations]

@@ -145,8 +145,10 @@ class Drives:
 
     def trains(self, t_stop: float) -> dict[str, SpikeTrain]:
         """All spikes before ``t_stop``, by population."""
+        found: dict[str, SpikeTrain] = {}
+        if not self.sources:
+            return found
         spikes = self.until(t_stop)
-        found = {}
         for name, rows in self.sources.items():
             first = rows["unit"][0]
             mine = spikes[(spikes["unit"] >= first) & (spikes["unit"] < first + rows.size)]
