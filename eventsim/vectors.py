@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "BLOCK", "absolute", "add", "any_at_least", "any_at_least_if", "at_least", "first_lane",
-    "fma", "lesser", "load", "mul", "on_cache_lines", "prefetch", "put", "splat", "store",
+    "fma", "lesser", "load", "mul", "on_cache_lines", "prefetch", "put", "some_at_least",
+    "splat", "store",
 ]  # fmt: skip
 
 #: Lanes of a block. Two blocks and a threshold fill half of the registers of AVX-512.
@@ -166,7 +167,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     return _block(_block, _block, _block), generate
 
 
-def _places_at_least(builder: Any, args: Any) -> Any:
+def _places(builder: Any, args: Any) -> Any:
     """In which places of a register some part of a block has ``a >= b``, as bits."""
     found = ir.VectorType(ir.IntType(1), PART)(None)
     for at in range(0, BLOCK, PART):
@@ -201,23 +202,22 @@ def any_at_least(typing: Any, a: Any, b: Any) -> Any:
     """Whether ``a >= b`` in any lane."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.icmp_unsigned("!=", _places_at_least(builder, args), _NONE)
+        return builder.icmp_unsigned("!=", _places(builder, args), _NONE)
 
     return types.boolean(_block, _block), generate
 
 
 @intrinsic
-def any_at_least_if(typing: Any, a: Any, b: Any, mask: Any) -> Any:
-    """As :func:`any_at_least`, and never where the int32 ``mask`` is 0; else this is -1.
+def some_at_least(typing: Any, a: Any, b: Any) -> Any:
+    """A number that is not 0 where ``a >= b`` in any lane, at most 255.
 
-    Two conditions, which depend on data, in one branch.
+    With it several conditions that depend on data become one number, and one branch.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        some = builder.zext(_places_at_least(builder, args[:2]), ir.IntType(32))
-        return builder.icmp_unsigned("!=", builder.and_(some, args[2]), ir.IntType(32)(0))
+        return builder.zext(_places(builder, args), ir.IntType(32))
 
-    return types.boolean(_block, _block, types.int32), generate
+    return types.int32(_block, _block), generate
 
 
 @intrinsic

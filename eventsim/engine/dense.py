@@ -173,13 +173,13 @@ def _deltas(
 
 
 @inner
-def _followed(lanes, v, moved, drive, high, held, before, now, unit, bucket, out, n_out):
+def _followed(lanes, v, moved, drive, high, held, ending, before, now, unit, bucket, out, n_out):
     """Follow from ``before`` to ``now`` the lanes ``high``, and those whose period ends.
 
-    ``moved`` holds the potentials at ``now`` of all others. Returns the number of spikes and the
-    refractory lanes.
+    ``moved`` holds the potentials at ``now`` of all others, and some period is ``ending``. Returns
+    the number of spikes and the refractory lanes.
     """
-    rest = high | held
+    rest = high | held if ending else high
     while rest != 0:
         lane = first_lane(rest)
         bit = np.int64(1) << lane
@@ -284,13 +284,13 @@ def _driven(
         high = at_least(y, limit)
         if high != 0 or release <= now:
             n_out, held = _followed(
-                lanes, v, moved, drive, high, held, before, now, unit, i, out, n_out
+                lanes, v, moved, drive, high, held, release <= now, before, now, unit, i, out, n_out
             )
+            release = _first_end(lanes, held)
         if n_out < 0 or ops[i].kind == STOP:
             break
         store(v, 0, load(moved, 0))
         i = _take(lanes, ops, begin, i, spread, widest, steps, weights, at, v, current, drive, unit)
-        release = _first_end(lanes, held)
         high = at_least(load(v, 0), limit)
         n_out, held, release = _test(
             lanes, v, drive, high, held, release, now, unit, i - 1, out, n_out

@@ -56,11 +56,8 @@ def follow(u, x, drive, t0, t1, unit, bucket, out, n_out):
         u.x = x
     u.current = drive
     u.t_last = t0
-    now = t0
-    while True:
-        event = next_event(u, now)
-        if not event < t1:
-            break
+    event = next_event(u, t0)
+    while event < t1:
         if u.x >= u.theta and not fires(u, u.x):
             # Released exactly at threshold, which a strict neuron bears until something arrives.
             break
@@ -70,10 +67,13 @@ def follow(u, x, drive, t0, t1, unit, bucket, out, n_out):
         times = reset(u, event)
         _put(out, n_out, event, unit, bucket, times)
         n_out += 1
-        u.t_last = event
-        if times == 0 or next_event(u, event) <= event:
+        if times > 0 and u.ref_until > t1:
+            u.t_last = t1
+            return n_out
+        u.t_last, now = event, event
+        event = next_event(u, now)
+        if times == 0 or event <= now:
             return STUCK
-        now = event
     move_to(u, t1)
     if event == t1 and u.x < u.theta:
         u.x = u.theta
@@ -92,6 +92,6 @@ def test_lane(u, x, drive, now, unit, bucket, out, n_out):
         return FULL
     times = reset(u, now)
     _put(out, n_out, now, unit, bucket, times)
-    if times == 0 or next_event(u, now) <= now:
+    if times == 0 or (u.ref_until <= now and next_event(u, now) <= now):
         return STUCK
     return n_out + 1

@@ -16,12 +16,12 @@ import numpy as np
 from eventsim.jit import inner, njit
 from eventsim.vectors import (
     BLOCK,
-    any_at_least_if,
     at_least,
     first_lane,
     fma,
     load,
     put,
+    some_at_least,
     splat,
 )
 
@@ -50,7 +50,7 @@ def _volleys(
         while k < stop:
             row = base + np.uint64(BLOCK) * np.uint64(arrivals[k].row)
             x = fma(x, splat(arrivals[k].decay), load(weights, row))
-            if any_at_least_if(x, limit, arrivals[k].last):
+            if some_at_least(x, limit) & arrivals[k].last:
                 spiking = True
                 break
             k += np.uint64(1)
