@@ -232,14 +232,14 @@ def at_least(typing: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def put(typing: Any, block: Any, lanes: Any, x: Any) -> Any:
-    """The block with ``x`` in the lanes that an integer holds as bits."""
+def put(typing: Any, a: Any, lanes: Any, b: Any) -> Any:
+    """The block ``a``, but ``b`` in the lanes that an integer holds as bits."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         here = builder.bitcast(builder.trunc(args[1], _LANES), _CHOICE)
-        return builder.select(here, _splat(builder, args[2], _VECTOR), args[0])
+        return builder.select(here, args[2], args[0])
 
-    return _block(_block, types.int64, types.float64), generate
+    return _block(_block, types.int64, _block), generate
 
 
 @intrinsic

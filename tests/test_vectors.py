@@ -42,7 +42,7 @@ def work(a, b, c, lanes, x, out):
     store(out, 0, fma(p, q, r))
     store(out, BLOCK, add(p, q))
     store(out, 2 * BLOCK, mul(p, q))
-    store(out, 3 * BLOCK, put(p, lanes, x))
+    store(out, 3 * BLOCK, put(p, lanes, q))
     store(out, 4 * BLOCK, splat(x))
     return at_least(p, q), any_at_least(p, q), some_at_least(p, q)
 
@@ -57,7 +57,7 @@ def test_arithmetic_is_that_of_ieee(a, b, c, lanes, x):
     assert np.array_equal(out[:BLOCK], exact)
     assert np.array_equal(out[BLOCK : 2 * BLOCK], a + b)
     assert np.array_equal(out[2 * BLOCK : 3 * BLOCK], a * b)
-    changed = [x if (lanes >> k) & 1 else a[k] for k in range(BLOCK)]
+    changed = [b[k] if (lanes >> k) & 1 else a[k] for k in range(BLOCK)]
     assert np.array_equal(out[3 * BLOCK : 4 * BLOCK], changed)
     assert np.array_equal(out[4 * BLOCK :], [x] * BLOCK + [7.0])
 

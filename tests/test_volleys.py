@@ -100,7 +100,10 @@ def test_volleys_become_spikes_in_order(samples, n_blocks, activity, seed):
 
 @st.composite
 def plain_nets(draw: Any) -> tuple[es.Network, list[es.SpikeTrain]]:
-    """Two layers of deltas; on a grid weights, thresholds and times meet exactly."""
+    """Two layers of deltas; on a grid weights, thresholds and times meet exactly.
+
+    Drive stays below threshold where there is a leak.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
     grid = draw(st.booleans(), label="grid")
     dtype = np.float32 if draw(st.booleans(), label="float32") else np.float64
@@ -111,6 +114,7 @@ def plain_nets(draw: Any) -> tuple[es.Network, list[es.SpikeTrain]]:
     ]
     t_ref = draw(st.sampled_from([0.0, 1e-300, 0.25, 0.3, 2.0, 50.0]), label="t_ref")
     rest = draw(st.sampled_from([0.0, -0.5]), label="rest")
+    bias = draw(st.booleans(), label="bias")
 
     def weights(*shape: int) -> np.ndarray:
         w = rng.uniform(-0.5, 1.0, shape) * 3.0 / np.sqrt(shape[0])
@@ -120,9 +124,10 @@ def plain_nets(draw: Any) -> tuple[es.Network, list[es.SpikeTrain]]:
         return es.Population(
             name,
             n,
-            tau_mem=float(rng.choice([INF, 2.0])),
+            tau_mem=2.0 if bias else float(rng.choice([INF, 2.0])),
             v_leak=rest,
-            v_reset=rest,
+            v_reset=rest + float(rng.choice([0.0, -0.25, 0.125])),
+            i_bias=rng.choice([0.0, -0.2, 0.1], n) if bias else 0.0,
             v_threshold=rest + (float(rng.choice([0.5, 1.0])) if grid else rng.uniform(0.3, 1, n)),
             v_init=rest + float(rng.choice([-0.25, 0.0, 0.125])),
             t_ref=t_ref,

@@ -6,6 +6,8 @@ hold for the whole layer: they are worked out once, not once for each block of n
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,7 @@ __all__ = [
     "delta_arrivals",
     "frees",
     "operations",
+    "returns",
 ]
 
 #: The populations whose spikes reach a layer, with the first row of their weights and their spread.
@@ -190,6 +193,23 @@ def delta_arrivals(batch: Batch, tau: float, t_start: float) -> NDArray[np.void]
     decays = _exponents(batch.times, batch.bounds, tau, t_start)
     np.exp(decays, out=decays)
     return _deltas(batch.times, batch.senders, batch.bounds, decays)
+
+
+@njit
+def returns(times, bounds, free, t_ref, tau):
+    """Factors by which what a neuron is reset to is multiplied when it is put back.
+
+    After a spike at arrival ``i`` a neuron stands at its reset up to the end of its period, and
+    then decays. It is put back just after the arrival before ``free[i]``, as if it decayed from
+    there on.
+    """
+    factors = np.ones(times.size)
+    for sample in range(bounds.size - 1):
+        for i in range(bounds[sample], bounds[sample + 1]):
+            if free[i] < bounds[sample + 1]:
+                early = max(times[i] + t_ref - times[free[i] - 1], 0.0)
+                factors[i] = math.exp(early / tau)
+    return factors
 
 
 @njit

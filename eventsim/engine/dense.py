@@ -135,7 +135,7 @@ def _deltas(
             if n_out < 0:
                 return n_out
             if u.ref_until > now:
-                x = put(x, np.int64(1) << lane, -np.inf)
+                x = put(x, np.int64(1) << lane, splat(-np.inf))
                 if frees.size > 0 and i > begin:
                     ends[lane] = frees[i - 1]
                 else:
@@ -145,7 +145,7 @@ def _deltas(
                 tail += 1
                 release = ends[waiting[head % BLOCK]]
             else:
-                x = put(x, np.int64(1) << lane, u.x)
+                x = put(x, np.int64(1) << lane, splat(u.x))
         if i == end:
             return n_out
         k, stop = np.uint64(i), np.uint64(min(end, release + 1))
@@ -167,7 +167,7 @@ def _deltas(
             if u.x != 0.0:
                 move_to(u, now)
             jump = _jump(weights, at + lane, ops, first, i)
-            x = put(x, np.int64(1) << lane, u.x + jump)
+            x = put(x, np.int64(1) << lane, splat(u.x + jump))
             release = ends[waiting[head % BLOCK]] if head < tail else end
         high = at_least(x, limit)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, frees, operations
+from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, frees, operations, returns
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.dense import run_dense
 from eventsim.engine.layer import collect, scaled, sources_of
@@ -19,6 +19,9 @@ from eventsim.projections import Projection
 from eventsim.vectors import BLOCK, on_cache_lines
 
 __all__ = ["DenseLayer", "dense_layer"]
+
+#: Refractory periods of more time constants than this have no factor in float64.
+MAX_GROWTH = 500.0
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,21 @@ class DenseLayer:
 
     @property
     def plain(self) -> bool:
-        """Every spike resets to rest, for a time that all neurons have in common."""
+        """Spikes happen at arrivals only, and neurons are refractory for the same time."""
         units = self.units
         return bool(
-            not (units["subtract"].any() or units["reset"].any())
+            not (self.spread.any() or units["subtract"].any())
+            and (np.isfinite(self.rest) & (self.rest < units["theta"])).all()
             and (units["t_ref"] == units["t_ref"][0]).all()
             and (units["x"] < units["theta"]).all()
+            and units["t_ref"][0] < MAX_GROWTH * units["tau"][0]
         )
+
+    @property
+    def rest(self) -> NDArray[np.float64]:
+        """Where the drive alone leads; it is infinite where there is no leak."""
+        bias = self.units["bias"]
+        return np.multiply(bias, self.units["tau"], out=np.zeros(bias.size), where=bias != 0.0)
 
     def spikes(
         self,
@@ -58,7 +69,7 @@ class DenseLayer:
     ) -> Batch | None:
         """Spikes of the layer for all samples; None when there are more than ``limit``."""
         driven = not self.quiet or steps.size > 0
-        if not driven and self.plain:
+        if steps.size == 0 and self.plain:
             return self._volleys(self._deltas(spikes, steps, step_at), interval[0], limit)
         ops, pointer = operations(self.sources, spikes, steps, step_at)
         table, bounds = arrivals(ops, pointer, float(self.units["tau"][0]), *interval, driven)
@@ -78,24 +89,43 @@ class DenseLayer:
     def _deltas(
         self, spikes: dict[str, Batch], steps: NDArray[Any], step_at: NDArray[np.int64]
     ) -> Batch:
-        """What reaches a quiet layer: times and rows of deltas."""
+        """What reaches a layer of deltas: times and rows."""
         if len(self.sources) == 1 and self.sources[0][1] == 0:
             return spikes[self.sources[0][0]]
         ops, bounds = operations(self.sources, spikes, steps, step_at)
         return Batch(ops["time"].copy(), ops["row"].astype(np.int64), bounds)
 
     def _volleys(self, deltas: Batch, t_start: float, limit: int) -> Batch | None:
-        """As :meth:`spikes`, of a quiet and plain layer."""
-        units, bounds = self.units, deltas.bounds
+        """As :meth:`spikes`, of a plain layer without steps."""
+        units, rest, bounds = self.units, self.rest, deltas.bounds
         table = delta_arrivals(deltas, units["tau"][0], t_start)
         free = frees(deltas.times, bounds, units["t_ref"][0])
-        start, limits = np.zeros(self.theta.size), self.theta.copy()
-        start[: units.size] = units["x"]
-        # Without drive a strict neuron fires from the next number on.
+        start, resets, limits = (
+            np.zeros(self.theta.size),
+            np.zeros(self.theta.size),
+            self.theta.copy(),
+        )
+        start[: units.size] = units["x"] - rest
+        resets[: units.size] = units["reset"] - rest
+        limits[: units.size] -= rest
+        # A strict neuron fires from the next number on.
         strict = np.flatnonzero(~units["inclusive"])
         limits[strict] = np.nextafter(limits[strict], np.inf)
+        factors = np.zeros(0)
+        if resets.any():
+            factors = returns(deltas.times, bounds, free, units["t_ref"][0], units["tau"][0])
         at = np.zeros((self.theta.size // BLOCK, bounds.size), dtype=np.int64)
-        fixed = (start, limits, self.weights, self.spread.size, table, free, bounds)
+        fixed = (
+            start,
+            limits,
+            resets,
+            self.weights,
+            self.spread.size,
+            table,
+            free,
+            factors,
+            bounds,
+        )
         room = 4 * table.size + 64 * units.size
         volleys = collect(lambda out: run_volleys(*fixed, out, at), room, limit, VOLLEY)
         if volleys is None:

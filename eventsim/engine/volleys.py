@@ -1,10 +1,12 @@
 """Kernel of the layered engine for all-to-all layers of deltas whose neurons differ in little.
 
-Between arrivals nothing happens, every spike resets to rest, and all refractory periods are equally
-long. So a block of neurons (:mod:`eventsim.vectors`) needs no record of each lane: those that spike
-at one arrival, a volley, are a set of lanes. They stand at minus infinity up to the arrival that is
-the first after their period, which is looked up for the whole volley; before it they are put to
-rest. As potentials stay in registers all the time, the loop over arrivals is left only for that.
+The drive, if any, is constant and leads to a rest below threshold, so that spikes happen at
+arrivals only, and all refractory periods are equally long. Potentials are those above rest, and
+just decay. A block of neurons (:mod:`eventsim.vectors`) then needs no record of each lane: those
+that spike at one arrival, a volley, are a set of lanes. They stand at minus infinity up to the
+arrival that is the first after their period, which is looked up for the whole volley, and are put
+back just before it. As potentials stay in registers all the time, the loop over arrivals is left
+only for that.
 
 Volleys are turned into spikes afterwards, each arrival's in the order of neurons.
 """
@@ -20,6 +22,7 @@ from eventsim.vectors import (
     first_lane,
     fma,
     load,
+    mul,
     put,
     some_at_least,
     splat,
@@ -33,12 +36,14 @@ VOLLEY = np.dtype([("arrival", np.int32), ("lanes", np.uint32)])
 
 @inner
 def _volleys(
-    limits, weights, at, arrivals, free, begin, end, start, ends, waiting, unit, out, n_out
-):
+    start, limits, resets, weights, at, arrivals, free, factors, begin, end, ends, waiting, growth,
+    unit, out, n_out,
+):  # fmt: skip
     """Volleys of one block in one sample; their number, or -1 when there is no room.
 
-    ``waiting`` holds the refractory sets of lanes, ``ends`` the arrivals that they wait for. Both
-    are rings, as a lane is in one set at most.
+    ``waiting`` holds the refractory sets of lanes, ``ends`` the arrivals that they wait for and
+    ``growth`` the factor with which they are put back. All are rings, as a lane is in one set at
+    most.
     """
     x, limit = load(start, unit), load(limits, unit)
     head, tail = np.int64(0), np.int64(0)
@@ -58,38 +63,44 @@ def _volleys(
             if n_out == out.size:
                 return np.int64(-1)
             high = at_least(x, limit)
-            x = put(x, high, -np.inf)
+            x = put(x, high, splat(-np.inf))
             entry = out[n_out]
             entry.arrival, entry.lanes = np.int32(k), np.uint32(high)
             n_out += 1
             ends[tail % BLOCK], waiting[tail % BLOCK] = free[k], high
+            growth[tail % BLOCK] = factors[k] if factors.size > 0 else 1.0
             tail += 1
             stop = np.uint64(ends[head % BLOCK])
             k += np.uint64(1)
         elif k == last:
             return n_out
         else:
-            x = put(x, waiting[head % BLOCK], 0.0)
+            back = mul(load(resets, unit), splat(growth[head % BLOCK]))
+            x = put(x, waiting[head % BLOCK], back)
             head += 1
             stop = np.uint64(ends[head % BLOCK]) if head < tail else last
 
 
 @njit
-def run_volleys(start, limits, weights, n_rows, arrivals, free, bounds, out, at):
+def run_volleys(
+    start, limits, resets, weights, n_rows, arrivals, free, factors, bounds, out, at
+):  # fmt: skip
     """Volleys of a layer for a batch of samples; their number, or -1 when there is no room.
 
-    From potentials ``start``, with weights [block, row, lane], flat. Those of each block and sample
-    begin at ``at``.
+    Potentials ``start``, thresholds and resets are above rest, weights [block, row, lane], flat.
+    ``factors`` may be empty where all resets are 0. The volleys of each block and sample begin at
+    ``at``.
     """
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     ends, waiting = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
+    growth = np.zeros(BLOCK)
     for block in range(at.shape[0]):
         unit, first = block * BLOCK, block * n_rows * BLOCK
         for sample in range(bounds.size - 1):
             at[block, sample] = n_out
             n_out = _volleys(
-                limits, weights, first, arrivals, free, bounds[sample], bounds[sample + 1],
-                start, ends, waiting, unit, out, n_out,
+                start, limits, resets, weights, first, arrivals, free, factors, bounds[sample],
+                bounds[sample + 1], ends, waiting, growth, unit, out, n_out,
             )  # fmt: skip
             if n_out < 0:
                 return n_out
