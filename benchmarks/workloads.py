@@ -128,13 +128,14 @@ def feed_forward(
 
 def convolutional(
     name: str,
+    spread: float = 0.0,
     side: int = 28,
     channels: tuple[int, int] = (16, 32),
     outputs: int = 10,
     samples: int = 32,
     steps: int = 16,
 ) -> Workload:
-    """Two convolutions of 5x5 with max pooling, and an all-to-all output."""
+    """Two convolutions of 5x5 with max pooling, and an all-to-all output; deltas or pulses."""
     rng = np.random.default_rng(0)
     first, second = channels
     half, quarter = side // 2, side // 4
@@ -156,15 +157,22 @@ def convolutional(
             neurons("output", outputs),
         ],
         [
-            es.Conv2d("input", "conv1", weights(25, first, 1, 5, 5), padding=2),
+            es.Conv2d("input", "conv1", weights(25, first, 1, 5, 5), padding=2, spread=spread),
             es.MaxPool2d("conv1", "pool1", 2),
-            es.Conv2d("pool1", "conv2", weights(25 * first, second, first, 5, 5), padding=2),
+            es.Conv2d(
+                "pool1",
+                "conv2",
+                weights(25 * first, second, first, 5, 5),
+                padding=2,
+                spread=spread,
+            ),
             es.MaxPool2d("conv2", "pool2", 2),
-            es.Dense("pool2", "output", weights(flat, flat, outputs)),
+            es.Dense("pool2", "output", weights(flat, flat, outputs), spread=spread),
         ],
     )
     t_stop = steps * T_REF
-    title = f"{side}x{side} - {first}@5x5 - pool 2 - {second}@5x5 - pool 2 - {outputs}, deltas"
+    kind = "pulses of width t_ref" if spread else "deltas"
+    title = f"{side}x{side} - {first}@5x5 - pool 2 - {second}@5x5 - pool 2 - {outputs}, {kind}"
     trains = [_poisson(side * side, t_stop, rng) for _ in range(samples)]
     return Workload(name, title, net, trains, t_stop)
 

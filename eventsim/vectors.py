@@ -23,9 +23,9 @@ from numba.extending import intrinsic, models, register_model
 from numpy.typing import NDArray
 
 __all__ = [
-    "BLOCK", "absolute", "add", "any_at_least", "any_at_least_if", "at_least", "first_lane",
-    "fma", "lesser", "load", "mul", "on_cache_lines", "prefetch", "put", "some_at_least",
-    "splat", "store",
+    "BLOCK", "PART", "absolute", "add", "any_at_least", "any_at_least_if", "at_least", "blend",
+    "count_below", "first_lane", "fma", "lesser", "load", "mul", "on_cache_lines", "prefetch",
+    "put", "some_at_least", "splat", "store",
 ]  # fmt: skip
 
 #: Lanes of a block. Two blocks and a threshold fill half of the registers of AVX-512.
@@ -38,6 +38,7 @@ _NONE = ir.IntType(PART)(0)
 _VECTOR = ir.VectorType(ir.DoubleType(), BLOCK)
 _CHOICE = ir.VectorType(ir.IntType(1), BLOCK)
 _LANES = ir.IntType(BLOCK)
+_KEYS = ir.VectorType(ir.IntType(64), PART)
 
 
 class _Block(types.Type):
@@ -87,7 +88,7 @@ def _constants(numbers: Sequence[int]) -> Any:
 def _splat(builder: Any, x: Any, vector: Any) -> Any:
     nothing = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(nothing, x, ir.IntType(32)(0))
-    return builder.shuffle_vector(first, nothing, _constants([0] * BLOCK))
+    return builder.shuffle_vector(first, nothing, _constants([0] * vector.count))
 
 
 @intrinsic
@@ -250,3 +251,30 @@ def first_lane(typing: Any, lanes: Any) -> Any:
         return builder.cttz(args[0], ir.IntType(1)(1))
 
     return types.int64(types.int64), generate
+
+
+@intrinsic
+def blend(typing: Any, lanes: Any, a: Any, b: Any) -> Any:
+    """``a`` in the lanes that an integer holds as bits, and ``b`` in the others."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        chosen = ir.VectorType(ir.IntType(1), BLOCK)
+        lanes = builder.bitcast(builder.trunc(args[0], _LANES), chosen)
+        return builder.select(lanes, *args[1:])
+
+    return _block(types.int64, _block, _block), generate
+
+
+@intrinsic
+def count_below(typing: Any, keys: Any, index: Any, key: Any) -> Any:
+    """How many of the int64 ``keys[index : index + PART]`` are less than ``key``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        place = builder.bitcast(builder.gep(array.data, [args[1]]), _KEYS.as_pointer())
+        below = builder.icmp_signed(
+            "<", builder.load(place, align=8), _splat(builder, args[2], _KEYS)
+        )
+        return builder.zext(builder.ctpop(builder.bitcast(below, ir.IntType(PART))), ir.IntType(64))
+
+    return types.int64(keys, types.int64, types.int64), generate

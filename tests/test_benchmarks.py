@@ -13,6 +13,7 @@ import eventsim as es
 from benchmarks import (
     brian_peer,
     coarse_peer,
+    conv_layers,
     memory,
     nest_peer,
     neuron_peer,
@@ -336,3 +337,21 @@ def test_memory_is_the_last_line(monkeypatch):
         done = subprocess.CompletedProcess([], 0, stdout=said)
         monkeypatch.setattr(memory.subprocess, "run", lambda *a, done=done, **k: done)
         assert memory.peak_mib("W3", "nest") == expected
+
+
+@pytest.mark.parametrize("spread", [0.0, T_REF])
+def test_a_convolution_alone_spikes_as_in_its_network(spread):
+    work = convolutional("W4", spread, side=8, channels=(3, 4), outputs=3, samples=2, steps=6)
+    whole = es.simulate(work.net, work.inputs(2), work.t_stop)
+    found = list(conv_layers.layers(work))
+    assert [layer.name for layer in found] == ["conv1", "conv2"]
+    for layer in found:
+        alone = es.simulate(layer.net, layer.inputs(2), layer.t_stop)
+        for a, b in zip(alone, whole, strict=True):
+            assert len(a.spikes[layer.name])
+            assert np.array_equal(a.spikes[layer.name].times, b.spikes[layer.name].times)
+            assert np.array_equal(a.spikes[layer.name].senders, b.spikes[layer.name].senders)
+    kept = conv_layers.measure(found[0], 2)
+    assert kept["spikes"] == sum(len(result.spikes["conv1"]) for result in whole)
+    assert list(kept["cpu_s"]) == ["layered", "axpy roofline"]
+    assert conv_layers.table({"conv1": kept}).splitlines()[2].startswith("| conv1 | ")

@@ -16,9 +16,12 @@ from eventsim.recording import SpikeTrain
 from eventsim.vectors import (
     BLOCK,
     absolute,
+    PART,
     add,
     any_at_least,
     at_least,
+    blend,
+    count_below,
     first_lane,
     fma,
     lesser,
@@ -152,3 +155,52 @@ def test_merge_sorts_in_each_sample(trains, random):
     for k, train in enumerate(trains):
         mine = ops[bounds[k] : bounds[k + 1]]
         assert list(zip(mine["time"], mine["row"], strict=True)) == sorted(train)
+
+
+@njit
+def mixed(lanes, a, b, out):
+    store(out, 0, blend(lanes, load(a, 0), load(b, 0)))
+
+
+@given(BLOCKS, BLOCKS, st.integers(0, 2**BLOCK - 1))
+def test_a_blend_takes_lanes_from_two_blocks(a, b, lanes):
+    out = np.full(BLOCK + 1, 7.0)
+    mixed(lanes, a, b, out)
+    chosen = np.array([lanes >> k & 1 for k in range(BLOCK)], bool)
+    assert np.array_equal(out, [*np.where(chosen, a, b), 7.0])
+
+
+@njit
+def below(keys, index, key):
+    return count_below(keys, index, key)
+
+
+@given(
+    st.lists(st.integers(-3, 3) | st.integers(-(2**62), 2**62), min_size=PART, max_size=3 * PART),
+    st.data(),
+)
+def test_keys_below_another_are_counted(keys, data):
+    index = data.draw(st.integers(0, len(keys) - PART))
+    key = data.draw(st.sampled_from(keys))
+    expected = sum(k < key for k in keys[index : index + PART])
+    assert below(np.array(keys, np.int64), index, key) == expected
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 31, 33, 1000]), st.booleans())
+def test_spikes_are_sorted_by_time_and_unit(seed, n, grid):
+    """Spread over time, at few instants, and all at one."""
+    rng = np.random.default_rng(seed)
+    found = np.zeros(n, SPIKE)
+    found["time"] = rng.uniform(0.0, 1.0, n) * 10.0 ** rng.integers(-300, 3)
+    if grid:
+        found["time"] = np.round(rng.uniform(0.0, rng.choice([0.0, 3.0, 40.0]), n))
+    found["unit"], found["bucket"] = rng.integers(0, 50, n), rng.integers(0, 3, n)
+    found["times"] = rng.integers(1, 3, n)
+    times, units, begins = in_order(found, 3, False)
+    for bucket in range(3):
+        part = np.repeat(found, found["times"])
+        part = part[part["bucket"] == bucket]
+        part = part[np.lexsort((part["unit"], part["time"]))]
+        mine = slice(begins[bucket], begins[bucket + 1])
+        assert np.array_equal(times[mine], part["time"])
+        assert np.array_equal(units[mine], part["unit"])

@@ -110,6 +110,40 @@ def _sort(times, units, begin, end, spare_times, spare_units):
         width *= 2
 
 
+@inner
+def _distribute(times, units, begin, end, spare_times, spare_units, place):
+    """Sort by (time, unit) in place: as many intervals of time as spikes, and each of them then.
+
+    Where spikes are spread over time an interval holds one or two, so nothing is compared often.
+    """
+    n = end - begin
+    least, most = times[begin], times[begin]
+    for k in range(begin, end):
+        least, most = min(least, times[k]), max(most, times[k])
+        spare_times[k - begin], spare_units[k - begin] = times[k], units[k]
+    scale = n / (most - least) if most > least else np.inf
+    if scale == np.inf:
+        _sort(times, units, begin, end, spare_times, spare_units)
+        return
+    place[: n + 1] = 0
+    for k in range(n):
+        place[min(np.int64((spare_times[k] - least) * scale), n - 1) + 1] += 1
+    for k in range(n):
+        place[k + 1] += place[k]
+    for k in range(n):
+        interval = min(np.int64((spare_times[k] - least) * scale), n - 1)
+        at = begin + place[interval]
+        place[interval] += 1
+        times[at], units[at] = spare_times[k], spare_units[k]
+    # Where an interval began its end is noted now.
+    first = begin
+    for interval in range(n):
+        stop = begin + place[interval]
+        if stop - first > 1:
+            _sort(times, units, first, stop, spare_times, spare_units)
+        first = stop
+
+
 @njit
 def in_order(found, n_buckets, pure):
     """Times and units of spikes by (bucket, time, unit), and where each bucket begins.
@@ -134,10 +168,11 @@ def in_order(found, n_buckets, pure):
     if pure:
         return times, units, at
     spare_times, spare_units = np.empty(longest), np.empty(longest, np.int64)
+    place = np.empty(longest + 1, np.int64)
     for bucket in range(n_buckets):
         begin, end = at[bucket], at[bucket + 1]
         for k in range(begin + 1, end):
             if times[k] < times[k - 1] or (times[k] == times[k - 1] and units[k] < units[k - 1]):
-                _sort(times, units, begin, end, spare_times, spare_units)
+                _distribute(times, units, begin, end, spare_times, spare_units, place)
                 break
     return times, units, at

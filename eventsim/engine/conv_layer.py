@@ -54,19 +54,15 @@ class PatchLayer:
     ) -> Batch | None:
         """Spikes of the layer for all samples; None when there are more than ``limit``."""
         ops, bounds = operations(self.sources, spikes, steps, step_at)
+        at = np.zeros(bounds.size, np.int64)
+        room = 4 * ops.size + 64 * self.lanes.unit_of.size
+        if self.quiet and not steps.size:
+            return self._after_deltas(ops, bounds, at, interval, room, limit)
         lanes, values = self.lanes, self.lanes.values
         at_start = bool((values[START] >= values[THETA]).any())
-        quiet = self.quiet and not steps.size
-        if quiet and not lanes.record[0]["inclusive"]:
-            values = values.copy()
-            values[THETA] *= STRICT
-            lanes = lanes._replace(values=values)
-        at = np.zeros(bounds.size, np.int64)
         lane_of = np.argsort(lanes.unit_of)
 
         def kernel(out: NDArray[Any]) -> int:
-            if quiet:
-                return run_deltas(self.reach, lanes, ops, bounds, *interval, out, at)
             return run_driven(
                 self.reach,
                 lanes,
@@ -81,17 +77,41 @@ class PatchLayer:
                 at,
             )
 
-        out = collect(kernel, 4 * ops.size + 64 * lanes.unit_of.size, limit)
+        out = collect(kernel, room, limit)
         if out is None:
             return None
-        if quiet:
-            return Batch(out["time"].copy(), out["unit"].astype(np.int64), at)
         times, units, first = in_order(out, bounds.size - 1, False)
         return Batch(times, units, first[:-1])
+
+    def _after_deltas(
+        self,
+        ops: NDArray[Any],
+        bounds: NDArray[np.int64],
+        at: NDArray[np.int64],
+        interval: tuple[float, float],
+        room: int,
+        limit: int,
+    ) -> Batch | None:
+        """Spikes of a quiet layer, which are found in their order."""
+        lanes = self.lanes
+        if not lanes.record[0]["inclusive"]:
+            values = lanes.values.copy()
+            values[THETA] *= STRICT
+            lanes = lanes._replace(values=values)
+        while True:
+            # Room that is not used is never touched, so it takes no memory.
+            times, senders = (np.empty(min(room, limit), kind) for kind in (np.float64, np.int64))
+            found = run_deltas(self.reach, lanes, ops, bounds, *interval, times, senders, at)
+            if found >= 0:
+                return Batch(times[:found], senders[:found], at)
+            if room >= limit:
+                return None
+            room *= 4
 
 
 def _lanes(units: NDArray[Any], layout: NDArray[np.int64]) -> Lanes:
     mine = units[layout]
+    same = (mine[name] == mine[name][:1] for name in ("theta", "reset", "t_ref"))
     values = np.zeros((6, layout.size + SPARE))
     values[:, : layout.size] = [mine[k] for k in ("theta", "reset", "t_ref", "x", "bias", "gain")]
     values[THETA, layout.size :] = np.inf
@@ -100,7 +120,7 @@ def _lanes(units: NDArray[Any], layout: NDArray[np.int64]) -> Lanes:
         unit_of=layout.astype(np.int32),
         record=units[:1].copy(),
         tau=float(units["tau"][0]),
-        uniform=bool((units["theta"] == units["theta"][0]).all()),
+        uniform=bool(np.all([each.all() for each in same])),
         plain=not units["subtract"].any(),
     )
 

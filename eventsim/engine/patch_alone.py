@@ -23,7 +23,7 @@ __all__ = [
     "X",
     "alone",
     "crossed",
-    "load",
+    "as_free",
     "release",
     "set_aside",
     "test",
@@ -35,7 +35,7 @@ X, DRIVE, BASE, HELD, ACC = range(5)
 
 
 @inlined
-def load(lanes, lane):
+def as_free(lanes, lane):
     """The record, as that of a free lane."""
     u = lanes.record[0]
     values = lanes.values
@@ -83,7 +83,7 @@ def crossed(lanes, wheel, state, aside, lane, t_0, now, sample, out, n_out):
             state[HELD, lane] = lanes.values[RESET, lane]
             wait(wheel, event + lanes.values[T_REF, lane], lane)
             return n_out + 1
-    load(lanes, lane)
+    as_free(lanes, lane)
     return alone(lanes, wheel, state, aside, lane, state[X, lane], t_0, now, sample, out, n_out)
 
 
@@ -106,7 +106,7 @@ def release(lanes, wheel, state, aside, t_0, now, sample, out, n_out):
                     state[HELD, lane] - state[DRIVE, lane] * lanes.tau
                 )
         else:
-            load(lanes, lane)
+            as_free(lanes, lane)
             u = lanes.record[0]
             u.x, u.ref_until = state[HELD, lane], time
             n_out = alone(lanes, wheel, state, aside, lane, -np.inf, t_0, now, sample, out, n_out)
@@ -117,7 +117,7 @@ def release(lanes, wheel, state, aside, t_0, now, sample, out, n_out):
 @inner
 def test(lanes, wheel, state, lane, potential, s, gain, now, sample, out, n_out):
     """The one test of an instant, for one lane."""
-    load(lanes, lane)
+    as_free(lanes, lane)
     u = lanes.record[0]
     n_out = test_lane(
         u, potential, state[DRIVE, lane], now, lanes.unit_of[lane], sample, out, n_out

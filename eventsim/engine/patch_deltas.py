@@ -9,13 +9,15 @@ which add up to the threshold exactly still do.)
 from __future__ import annotations
 
 from math import exp
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eventsim.engine.lanes import FULL
 from eventsim.engine.patches import (
+    BITS,
     HIGH,
-    HIT,
     LINES,
     LOW,
     RESET,
@@ -24,70 +26,112 @@ from eventsim.engine.patches import (
     START,
     T_REF,
     THETA,
+    Wheel,
     accumulate,
     clear,
     due,
     new_wheel,
+    on_lines,
+    some,
     touch,
     wait,
 )
 from eventsim.jit import inlined, inner, njit
+from eventsim.vectors import (
+    BLOCK,
+    PART,
+    add,
+    at_least,
+    count_below,
+    first_lane,
+    load,
+    mul,
+    splat,
+    store,
+)
 
 __all__ = ["run_deltas"]
 
+#: Spikes of an instant, up to which each is compared with all. To count is one operation for PART
+#: of them, while a sort that moves them mispredicts a branch for nearly each.
+FEW = 128
+
+#: A key that comes after all others.
+LAST = np.iinfo(np.int64).max
+
+
+class _State(NamedTuple):
+    """What changes while a sample runs, and lists to work with."""
+
+    u: NDArray[np.float64]
+    sums: NDArray[np.float64]  # of the deltas of an instant
+    fresh: NDArray[np.int64]  # lanes released in this instant
+    potential: NDArray[np.float64]  # of these
+    words: NDArray[np.int64]  # lanes at threshold, as bits
+    keys: NDArray[np.int64]  # unit << 32 | lane
+    found: NDArray[np.int64]  # keys in their order
+    queue: NDArray[np.int64]  # refractory lanes in the order of release, where that is known
+    ends: NDArray[np.float64]  # of their periods
+    wheel: Wheel  # refractory lanes otherwise
+
 
 @inlined
-def _add(u, bar, weights, to, at, n, s, uniform):
-    """Add weights times ``s`` and count what reaches threshold."""
-    lanes, run = u[to : to + n], weights[at : at + n]
-    hits = 0
-    if uniform:
-        high = bar[0] * s
-        for j in range(n):
-            x = lanes[j] + run[j] * s
-            lanes[j] = x
-            hits += HIT + j if x >= high else 0
-    else:
-        bars = bar[to : to + n]
-        for j in range(n):
-            x = lanes[j] + run[j] * s
-            lanes[j] = x
-            hits += HIT + j if x >= bars[j] * s else 0
-    return hits
+def _add(u, bar, weights, to, at, n, s, uniform, words, n_words, used_up):
+    """Add a run of weights times ``s``; note the blocks with lanes at threshold.
+
+    Weights that are ``used_up`` are set to zero.
+    """
+    for j in range(0, n, BLOCK):
+        before, run = load(u, to + j), load(weights, at + j)
+        after = add(before, mul(run, splat(s)))
+        high = splat(bar[0] * s) if uniform else mul(load(bar, to + j), splat(s))
+        hits = at_least(after, high)
+        if n - j < BLOCK:
+            hits &= (1 << (n - j)) - 1
+        store(u, to + j, some(n - j, after, before))
+        if used_up:
+            store(weights, at + j, some(n - j, splat(0.0), run))
+        # Without a branch, which would be mispredicted for each block that is noted.
+        words[np.uintp(n_words)] = (to + j) << BLOCK | hits
+        n_words += hits != 0
+    return n_words
 
 
 @inner
-def _locate(found, n_found, u, bar, to, hits, s, uniform):
-    """List the lanes at threshold, of a run that has some."""
-    count = hits >> 32
-    if count == 1:
-        found[n_found] = to + (hits & (HIT - 1))
-        return n_found + 1
-    stop = n_found + count
-    lane = to
-    high = bar[0] * s
-    while n_found < stop:
-        for _ in range(SPARE):
-            # Without a branch, which would be mispredicted for each lane found.
-            found[np.uintp(n_found)] = lane
-            if not uniform:
-                high = bar[np.uintp(lane)] * s
-            n_found += u[np.uintp(lane)] >= high
-            lane += 1
-    return stop  # what was found beyond lies after the run
+def _listed(words, n_words, unit_of, keys):
+    """List the lanes at threshold by ``unit << 32 | lane``; their number."""
+    n_found = 0
+    for k in range(n_words):
+        first, hits = words[k] >> BLOCK, words[k] & BITS
+        while hits != 0:
+            lane = first + first_lane(hits)
+            keys[np.uintp(n_found)] = np.int64(unit_of[np.uintp(lane)]) << 32 | lane
+            hits &= hits - 1
+            n_found += 1
+    return n_found
 
 
 @inner
-def _by_unit(found, n_found, unit_of):
-    """Replace lanes by ``unit << 32 | lane`` and sort (Shell, which for a few is insertion)."""
-    for k in range(n_found):
-        lane = found[k]
-        found[k] = (np.int64(unit_of[np.uintp(lane)]) << 32) | lane
+def _sort(keys, n, found):
+    """Put keys in their order: by comparing each with all, or where there are many by Shell."""
+    if n == 1:
+        found[0] = keys[0]
+        return
+    if n <= FEW:
+        keys[n : n + PART] = LAST
+        for k in range(n):
+            rank = np.int64(0)
+            for at in range(0, n, PART):
+                rank += count_below(keys, at, keys[k])
+            found[np.uintp(rank)] = keys[k]
+        return
     gap = 1
-    while gap < n_found // 3:
+    while gap < n // 3:
         gap = 3 * gap + 1
+    for k in range(n):
+        found[k] = keys[k]
     while gap > 0:
-        for i in range(gap, n_found):
+        for i in range(gap, n):
             key = found[i]
             j = i
             while j >= gap and found[np.uintp(j - gap)] > key:
@@ -97,30 +141,17 @@ def _by_unit(found, n_found, unit_of):
         gap //= 3
 
 
-@inlined
-def _release(wheel, fresh, held, u, now, t_0, tau):
-    """Release what is due; the number of lanes released exactly now, which are listed."""
-    n_fresh = 0
-    while True:
-        lane = due(wheel, now)
-        if lane < 0:
-            break
-        time = wheel.until[lane]
-        if time == now:
-            fresh[n_fresh] = lane
-            n_fresh += 1
-        else:
-            u[lane] = held[lane] * exp((time - t_0) / tau) if held[lane] != 0.0 else 0.0
-    return n_fresh
-
-
 @inner
 def _sample(
-    reach, lanes, wheel, touched, ops, begin, end, t_start, t_stop, sample, u, held, acc, fresh,
-    found, out, n_out,
+    reach, lanes, touched, ops, begin, end, t_start, t_stop, state, times, senders, n_out
 ):  # fmt: skip
     tau, bar, uniform = lanes.tau, lanes.values[THETA], lanes.uniform
     t_ref, reset = lanes.values[T_REF], lanes.values[RESET]
+    u, sums, words, keys, found = state.u, state.sums, state.words, state.keys, state.found
+    fresh, potential = state.fresh, state.potential
+    queue, ends, wheel = state.queue, state.ends, state.wheel
+    size = np.int64(reach.size)
+    head, tail = np.int64(0), np.int64(0)
     t_0 = t_start
     while begin < end and ops[begin].time < t_stop:
         now = ops[begin].time
@@ -134,87 +165,105 @@ def _sample(
                 u[k] *= rest
             t_0 = now
         s = exp((now - t_0) / tau)
-        n_fresh = _release(wheel, fresh, held, u, now, t_0, tau)
-        n_found = 0
+        n_fresh = 0
+        while True:
+            if uniform:
+                if head == tail or ends[head] > now:
+                    break
+                lane, time, own = queue[head], ends[head], np.int64(0)
+                head = head + 1 if head + 1 < queue.size else np.int64(0)
+            else:
+                lane = due(wheel, now)
+                if lane < 0:
+                    break
+                time, own = wheel.until[lane], lane
+            if time == now:
+                fresh[n_fresh], potential[n_fresh] = lane, reset[own]
+                n_fresh += 1
+            else:
+                u[lane] = reset[own] * exp((time - t_0) / tau) if reset[own] != 0.0 else 0.0
+        n_words = np.int64(0)
         if stop == begin + 1 and n_fresh == 0:
             source = reach.sources[ops[begin].row]
             for k in range(source.first, source.stop):
                 run = reach.runs[k]
-                to = np.int64(source.cell + run.cell) * reach.size
-                at = np.int64(source.weight + run.weight)
-                n = np.int64(run.cells) * reach.size
-                hits = _add(u, bar, reach.weights, to, at, n, s, uniform)
-                if hits > 0:
-                    n_found = _locate(found, n_found, u, bar, to, hits, s, uniform)
+                to = np.int64(source.cell + run.cell) * size
+                at, n = np.int64(source.weight + run.weight), np.int64(run.cells) * size
+                n_words = _add(u, bar, reach.weights, to, at, n, s, uniform, words, n_words, False)
         else:
             n_touched = 0
             for i in range(begin, stop):
                 source = reach.sources[ops[i].row]
                 for k in range(source.first, source.stop):
                     run = reach.runs[k]
-                    to = np.int64(source.cell + run.cell) * reach.size
-                    at = np.int64(source.weight + run.weight)
-                    n = np.int64(run.cells) * reach.size
+                    to = np.int64(source.cell + run.cell) * size
+                    at, n = np.int64(source.weight + run.weight), np.int64(run.cells) * size
                     line = np.int64(source.line + run.line)
                     n_touched = touch(touched, n_touched, line, to, to + n)
-                    accumulate(acc, reach.weights, to, at, n)
+                    accumulate(sums, reach.weights, to, at, n)
             for k in range(n_fresh):
-                held[fresh[k]] += acc[fresh[k]]
+                potential[k] += sums[fresh[k]]
             for k in range(n_touched):
                 line = touched[LINES, k]
                 to, n = touched[LOW, line], touched[HIGH, line] - touched[LOW, line]
                 touched[HIGH, line] = 0
-                hits = _add(u, bar, acc, to, to, n, s, uniform)
-                acc[to : to + n] = 0.0
-                if hits > 0:
-                    n_found = _locate(found, n_found, u, bar, to, hits, s, uniform)
-            for k in range(n_fresh):
-                # Their potential is known without a scale, and so is whether it is the threshold.
-                lane = fresh[k]
-                if held[lane] >= bar[lane]:
-                    found[n_found] = lane
-                    n_found += 1
-                else:
-                    u[lane] = held[lane] * s
+                n_words = _add(u, bar, sums, to, to, n, s, uniform, words, n_words, True)
+        n_found = _listed(words, n_words, lanes.unit_of, keys)
+        for k in range(n_fresh):
+            # Their potential is known without a scale, and so is whether it is the threshold.
+            lane = fresh[k]
+            if potential[k] >= bar[lane]:
+                keys[n_found] = np.int64(lanes.unit_of[lane]) << 32 | lane
+                n_found += 1
+            else:
+                u[lane] = potential[k] * s
         if n_found > 0:
-            _by_unit(found, n_found, lanes.unit_of)
-        if n_out + n_found > out.size:
+            _sort(keys, n_found, found)
+        if n_out + n_found > times.size:
             return FULL
         for k in range(n_found):
-            lane = np.uintp(found[k] & (HIT - 1))
-            entry = out[n_out]
-            entry.time, entry.unit, entry.bucket, entry.times = now, found[k] >> 32, sample, 1
+            lane = found[k] & BITS
+            own = np.int64(0) if uniform else lane
+            times[n_out], senders[n_out] = now, found[k] >> 32
             n_out += 1
-            if t_ref[lane] > 0.0:
-                u[lane] = -np.inf
-                held[lane] = reset[lane]
-                wait(wheel, now + t_ref[lane], lane)
+            if t_ref[own] == 0.0:
+                u[lane] = reset[own] * s
+                continue
+            u[lane] = -np.inf
+            if uniform:
+                queue[tail], ends[tail] = lane, now + t_ref[own]
+                tail = tail + 1 if tail + 1 < queue.size else np.int64(0)
             else:
-                u[lane] = reset[lane] * s
+                wait(wheel, now + t_ref[own], lane)
         begin = stop
     return n_out
 
 
 @njit
-def run_deltas(reach, lanes, ops, pointer, t_start, t_stop, out, bounds):
+def run_deltas(reach, lanes, ops, pointer, t_start, t_stop, times, senders, bounds):
     """Spikes of a layer for a batch of samples, each sorted by (time, unit); their number or FULL.
 
-    Reset is to a value, and all thresholds are above what they are tested against at ``t_start``.
-    A strict layer has thresholds slightly raised. ``bounds`` receives where samples begin in
-    ``out``.
+    They are put into ``times`` and ``senders``, where samples begin into ``bounds``. Reset is to a
+    value, and all thresholds are above what they are tested against at ``t_start``. A strict layer
+    has thresholds slightly raised.
     """
     n = lanes.unit_of.size
-    u, held, acc = np.full(n + SPARE, -np.inf), np.empty(n), np.zeros(n)
-    fresh, found = np.empty(n, np.int64), np.empty(n + SPARE, np.int64)
+    u, sums = on_lines(n + SPARE), on_lines(n + SPARE)
+    u[n:], sums[:] = -np.inf, 0.0
     wheel = new_wheel(lanes.values[T_REF, :n], t_start)
+    state = _State(
+        u, sums, np.empty(n, np.int64), np.empty(n), np.empty(n + 1, np.int64),
+        np.empty(n + PART, np.int64), np.empty(n, np.int64), np.empty(n + 1, np.int64),
+        np.empty(n + 1), wheel,
+    )  # fmt: skip
     touched = np.zeros((3, reach.n_lines), np.int64)
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     for sample in range(pointer.size - 1):
         u[:n] = lanes.values[START, :n]
         clear(wheel)
         n_out = _sample(
-            reach, lanes, wheel, touched, ops, pointer[sample], pointer[sample + 1], t_start,
-            t_stop, sample, u, held, acc, fresh, found, out, n_out,
+            reach, lanes, touched, ops, pointer[sample], pointer[sample + 1], t_start, t_stop,
+            state, times, senders, n_out,
         )  # fmt: skip
         if n_out < 0:
             return n_out

@@ -34,8 +34,8 @@ from eventsim.engine.patch_alone import (
     HELD,
     X,
     alone,
+    as_free,
     crossed,
-    load,
     release,
     set_aside,
     test,
@@ -44,7 +44,6 @@ from eventsim.engine.patches import (
     BIAS,
     GAIN,
     HIGH,
-    HIT,
     LINES,
     LOW,
     SPAN,
@@ -56,9 +55,12 @@ from eventsim.engine.patches import (
     clear,
     due,
     new_wheel,
+    on_lines,
+    some,
     touch,
 )
 from eventsim.jit import inlined, inner, njit
+from eventsim.vectors import BLOCK, add, at_least, first_lane, load, mul, splat, store
 
 __all__ = ["run_driven"]
 
@@ -67,51 +69,59 @@ REFRESH = 4096
 
 
 @inlined
-def _high(state, theta, to, n, decay, gain, s, uniform):
-    """Lanes at threshold, all potentials scaled by ``s``: HIT times their number plus places."""
-    xs, drives = state[X, to : to + n], state[DRIVE, to : to + n]
-    hits = 0
-    if uniform:
-        high = theta[0] * s
-        for j in range(n):
-            hits += HIT + j if xs[j] * decay + drives[j] * gain >= high else 0
-    else:
-        thetas = theta[to : to + n]
-        for j in range(n):
-            hits += HIT + j if xs[j] * decay + drives[j] * gain >= thetas[j] * s else 0
-    return hits
+def _high(x, drive, theta, at, n, decay, gain, s, uniform):
+    """Of a block the first ``n`` lanes that stand at threshold, all potentials scaled by ``s``."""
+    limit = splat(theta[0] * s) if uniform else mul(load(theta, at), splat(s))
+    now = add(mul(x, splat(decay)), mul(drive, splat(gain)))
+    hits = at_least(now, limit)
+    return hits if n >= BLOCK else hits & ((1 << n) - 1)
 
 
 @inner
-def _locate(found, state, theta, to, hits, decay, gain, s, uniform):
-    """List the lanes at threshold, as :func:`_high` has counted them; their number."""
-    count = hits >> 32
-    if count == 1:
-        found[0] = to + (hits & (HIT - 1))
-        return count
-    high = theta[0] * s
-    n_found, lane = 0, to
-    while n_found < count:
-        for _ in range(SPARE):
-            # Without a branch, which would be mispredicted for each lane found.
-            j = np.uintp(lane)
-            found[np.uintp(n_found)] = lane
-            if not uniform:
-                high = theta[j] * s
-            n_found += state[X, j] * decay + state[DRIVE, j] * gain >= high
-            lane += 1
-    return count
+def _cross(lanes, wheel, state, aside, at, hits, t_0, now, sample, out, n_out):
+    """Find the crossings before ``now`` of some lanes of a block."""
+    while hits != 0:
+        lane = at + first_lane(hits)
+        hits &= hits - 1
+        n_out = crossed(lanes, wheel, state, aside, lane, t_0, now, sample, out, n_out)
+        if n_out < 0:
+            break
+    return n_out
+
+
+@inner
+def _look(lanes, wheel, state, aside, to, n, decay, gain, s, t_0, now, sample, out, n_out):
+    """Find the crossings before ``now`` of lanes from ``to`` on."""
+    x, drive, theta = state[X], state[DRIVE], lanes.values[THETA]
+    for at in range(to, to + n, BLOCK):
+        hits = _high(
+            load(x, at), load(drive, at), theta, at, to + n - at, decay, gain, s, lanes.uniform
+        )
+        if hits != 0:
+            n_out = _cross(lanes, wheel, state, aside, at, hits, t_0, now, sample, out, n_out)
+            if n_out < 0:
+                break
+    return n_out
 
 
 @inlined
-def _change(state, weights, to, at, n, sign, gain):
-    """Change the drive of a run of lanes."""
-    xs, drives = state[X, to : to + n], state[DRIVE, to : to + n]
-    run = weights[at : at + n]
-    for j in range(n):
-        change = sign * run[j]
-        drives[j] += change
-        xs[j] -= change * gain
+def _change(
+    lanes, wheel, state, aside, weights, to, at, n, sign, gain, s, t_0, now, sample, out, n_out
+):
+    """Find the crossings before ``now`` of a run of lanes, and change their drive."""
+    x, drive, theta = state[X], state[DRIVE], lanes.values[THETA]
+    for j in range(0, n, BLOCK):
+        old_x, old_drive = load(x, to + j), load(drive, to + j)
+        hits = _high(old_x, old_drive, theta, to + j, n - j, 1.0, gain, s, lanes.uniform)
+        if hits != 0:
+            n_out = _cross(lanes, wheel, state, aside, to + j, hits, t_0, now, sample, out, n_out)
+            if n_out < 0:
+                break
+            old_x, old_drive = load(x, to + j), load(drive, to + j)
+        change = mul(load(weights, at + j), splat(sign))
+        store(x, to + j, some(n - j, add(old_x, mul(change, splat(-gain))), old_x))
+        store(drive, to + j, some(n - j, add(old_drive, change), old_drive))
+    return n_out
 
 
 @inlined
@@ -121,27 +131,13 @@ def _set_drive(state, lane, value, gain):
 
 
 @inner
-def _cross(
-    lanes, wheel, state, aside, found, to, hits, decay, gain, s, t_0, now, sample, out,
-    n_out,
-):  # fmt: skip
-    """Find the crossings before ``now`` of some lanes from ``to`` on."""
-    count = _locate(found, state, lanes.values[THETA], to, hits, decay, gain, s, lanes.uniform)
-    for k in range(count):
-        n_out = crossed(lanes, wheel, state, aside, found[k], t_0, now, sample, out, n_out)
-        if n_out < 0:
-            return n_out
-    return n_out
-
-
-@inner
-def _look_at_all(lanes, wheel, state, aside, found, t_0, now, sample, out, n_out):
+def _look_at_all(lanes, wheel, state, aside, t_0, now, sample, out, n_out):
     """Find every spike before ``now``."""
     while True:
         lane = due(wheel, np.nextafter(now, -np.inf))
         if lane < 0:
             break
-        load(lanes, lane)
+        as_free(lanes, lane)
         u = lanes.record[0]
         u.x, u.ref_until = state[HELD, lane], wheel.until[lane]
         n_out = alone(lanes, wheel, state, aside, lane, -np.inf, t_0, now, sample, out, n_out)
@@ -150,50 +146,50 @@ def _look_at_all(lanes, wheel, state, aside, found, t_0, now, sample, out, n_out
     decay, gain = coefficients(now - t_0, lanes.tau)
     # A factor of zero would turn the minus infinity of refractory lanes into NaN.
     decay = max(decay, 1e-300)
-    n = lanes.unit_of.size
-    hits = _high(state, lanes.values[THETA], 0, n, decay, gain, 1.0, lanes.uniform)
-    return _cross(
-        lanes, wheel, state, aside, found, 0, hits, decay, gain, 1.0, t_0, now, sample,
+    return _look(
+        lanes, wheel, state, aside, 0, lanes.unit_of.size, decay, gain, 1.0, t_0, now, sample,
         out, n_out,
     )  # fmt: skip
 
 
 @inner
-def _settle(lanes, wheel, touched, n_touched, state, found, s, gain, now, sample, out, n_out):
+def _settle(lanes, wheel, touched, n_touched, state, s, gain, now, sample, out, n_out):
     """Add the deltas of an instant and test what they reach."""
+    x, drive, sums, theta = state[X], state[DRIVE], state[ACC], lanes.values[THETA]
     for k in range(n_touched):
         line = touched[LINES, k]
-        to, n = touched[LOW, line], touched[HIGH, line] - touched[LOW, line]
+        to, stop = touched[LOW, line], touched[HIGH, line]
         touched[HIGH, line] = 0
-        xs, sums = state[X, to : to + n], state[ACC, to : to + n]
-        for j in range(n):
-            xs[j] += sums[j] * s
-        hits = _high(state, lanes.values[THETA], to, n, 1.0, gain, s, lanes.uniform)
-        count = 0
-        if hits > 0:
-            count = _locate(
-                found, state, lanes.values[THETA], to, hits, 1.0, gain, s, lanes.uniform
-            )
-        for i in range(count):
-            # In plain potentials, which sums of weights reach exactly.
-            lane = found[i]
-            before = (state[X, lane] - state[ACC, lane] * s + state[DRIVE, lane] * gain) / s
-            n_out = test(
-                lanes, wheel, state, lane, before + state[ACC, lane], s, gain, now, sample,
-                out, n_out,
-            )  # fmt: skip
-            if n_out < 0:
-                return n_out
-        for j in range(n):
-            sums[j] = 0.0
+        for at in range(to, stop, BLOCK):
+            old = load(x, at)
+            new = add(old, mul(load(sums, at), splat(s)))
+            store(x, at, some(stop - at, new, old))
+            hits = _high(new, load(drive, at), theta, at, stop - at, 1.0, gain, s, lanes.uniform)
+            while hits != 0:
+                # In plain potentials, which sums of weights reach exactly.
+                lane = at + first_lane(hits)
+                hits &= hits - 1
+                before = (x[lane] - sums[lane] * s + drive[lane] * gain) / s
+                n_out = test(
+                    lanes, wheel, state, lane, before + sums[lane], s, gain, now, sample,
+                    out, n_out,
+                )  # fmt: skip
+                if n_out < 0:
+                    return n_out
+        sums[to:stop] = 0.0
     return n_out
 
 
 @inlined
 def _count_pulses(size, cell, cells, change, state, active, gain):
     """Count the pulses under way in some cells."""
+    silent = 0
     for c in range(cell, cell + cells):
-        active[c] += change
+        active[np.uintp(c)] += change
+        silent += active[np.uintp(c)] == 0
+    if silent == 0:
+        return
+    for c in range(cell, cell + cells):
         if active[c] == 0:
             # No rounding is left over: the drive is the constant one.
             for lane in range(c * size, (c + 1) * size):
@@ -203,9 +199,9 @@ def _count_pulses(size, cell, cells, change, state, active, gain):
 @inner
 def _sample(
     reach, lanes, lane_of, wheel, touched, ops, begin, end, steps, at_start, t_start, t_stop,
-    sample, state, active, aside, found, out, n_out,
+    sample, state, active, aside, out, n_out,
 ):  # fmt: skip
-    tau, theta, uniform, size = lanes.tau, lanes.values[THETA], lanes.uniform, reach.size
+    tau, theta, size = lanes.tau, lanes.values[THETA], reach.size
     acc = state[ACC]
     t_0, changes = t_start, 0
     while True:
@@ -220,7 +216,7 @@ def _sample(
             stop += 1
         changes += stop - begin
         if now - t_0 > SPAN * tau or changes > REFRESH:
-            n_out = _look_at_all(lanes, wheel, state, aside, found, t_0, now, sample, out, n_out)
+            n_out = _look_at_all(lanes, wheel, state, aside, t_0, now, sample, out, n_out)
             if n_out < 0:
                 return n_out
             decay, gain = coefficients(now - t_0, tau)
@@ -266,38 +262,26 @@ def _sample(
                     n_touched = touch(touched, n_touched, line, to, to + n)
                     accumulate(acc, reach.weights, to, at, n)
                     continue
-                hits = _high(state, theta, to, n, 1.0, gain, s, uniform)
-                if hits > 0:
-                    n_out = _cross(
-                        lanes, wheel, state, aside, found, to, hits, 1.0, gain, s, t_0, now,
-                        sample, out, n_out,
-                    )  # fmt: skip
-                    if n_out < 0:
-                        return n_out
-                if kind == PULSE:
-                    _change(state, reach.weights, to, at, n, 1.0, gain)
-                    _count_pulses(size, cell, cells, 1, state, active, gain)
-                else:
-                    _change(state, reach.weights, to, at, n, -1.0, gain)
-                    _count_pulses(size, cell, cells, -1, state, active, gain)
-        for k in range(n_touched):
-            # The whole part of the line that will be tested.
-            line = touched[LINES, k]
-            to, n = touched[LOW, line], touched[HIGH, line] - touched[LOW, line]
-            hits = _high(state, theta, to, n, 1.0, gain, s, uniform)
-            if hits > 0:
-                n_out = _cross(
-                    lanes, wheel, state, aside, found, to, hits, 1.0, gain, s, t_0, now,
+                sign, more = (1.0, 1) if kind == PULSE else (-1.0, -1)
+                n_out = _change(
+                    lanes, wheel, state, aside, reach.weights, to, at, n, sign, gain, s, t_0, now,
                     sample, out, n_out,
                 )  # fmt: skip
                 if n_out < 0:
                     return n_out
+                _count_pulses(size, cell, cells, more, state, active, gain)
+        for k in range(n_touched):
+            # The whole part of the line that will be tested.
+            line = touched[LINES, k]
+            to, n = touched[LOW, line], touched[HIGH, line] - touched[LOW, line]
+            n_out = _look(
+                lanes, wheel, state, aside, to, n, 1.0, gain, s, t_0, now, sample, out, n_out
+            )
+            if n_out < 0:
+                return n_out
         for k in range(aside[-1]):
             state[HELD, aside[k]] += state[ACC, aside[k]]
-        n_out = _settle(
-            lanes, wheel, touched, n_touched, state, found, s, gain, now, sample,
-            out, n_out,
-        )  # fmt: skip
+        n_out = _settle(lanes, wheel, touched, n_touched, state, s, gain, now, sample, out, n_out)
         if n_out < 0:
             return n_out
         for k in range(aside[-1]):
@@ -309,7 +293,7 @@ def _sample(
                 return n_out
         begin = stop
     aside[-1] = 0
-    return _look_at_all(lanes, wheel, state, aside, found, t_0, t_stop, sample, out, n_out)
+    return _look_at_all(lanes, wheel, state, aside, t_0, t_stop, sample, out, n_out)
 
 
 @njit
@@ -322,22 +306,25 @@ def run_driven(
     at threshold. ``bounds`` receives where samples begin in ``out``.
     """
     n = lanes.unit_of.size
-    state, active = np.zeros((5, n + SPARE)), np.zeros(n // reach.size, np.int32)
+    width = (n + SPARE + 7) // 8 * 8  # whole cache lines
+    state = on_lines(5 * width).reshape((5, width))
+    state[:] = 0.0
+    active = np.zeros(n // reach.size, np.int32)
     # The last entry of `aside` is how many there are.
-    aside, found = np.zeros(n + 1, np.int64), np.empty(n + SPARE, np.int64)
+    aside = np.zeros(n + 1, np.int64)
     wheel = new_wheel(lanes.values[T_REF, :n], t_start)
     touched = np.zeros((3, reach.n_lines), np.int64)
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     for sample in range(pointer.size - 1):
-        state[X] = lanes.values[START]
-        state[DRIVE] = lanes.values[BIAS]
-        state[BASE] = lanes.values[BIAS]
+        state[X, :n] = lanes.values[START, :n]
+        state[DRIVE, :n] = lanes.values[BIAS, :n]
+        state[BASE, :n] = lanes.values[BIAS, :n]
         active[:] = 0
         clear(wheel)
         n_out = _sample(
             reach, lanes, lane_of, wheel, touched, ops, pointer[sample], pointer[sample + 1],
             steps[step_at[sample] :], at_start, t_start, t_stop, sample, state, active, aside,
-            found, out, n_out,
+            out, n_out,
         )  # fmt: skip
         if n_out < 0:
             return n_out

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.jit import inlined, inner, maker
+from eventsim.vectors import BLOCK, add, blend, load, store
 
 __all__ = [
     "BIAS",
+    "BITS",
     "GAIN",
     "HIGH",
-    "HIT",
     "LINES",
     "LOW",
     "Lanes",
@@ -36,6 +37,8 @@ __all__ = [
     "clear",
     "due",
     "new_wheel",
+    "on_lines",
+    "some",
     "touch",
     "wait",
 ]
@@ -43,11 +46,11 @@ __all__ = [
 #: Potentials are brought to a new t_0 after so many time constants.
 SPAN = 8.0
 
-#: A pass returns the number of lanes at threshold times HIT plus the sum of their places.
-HIT = 1 << 32
+#: Lanes after the last, which vector loops may look at, as they take whole blocks.
+SPARE = BLOCK
 
-#: Lanes after the last, which the search for the last of some lanes may look at.
-SPARE = 8
+#: The lanes of a block at threshold are bits of an integer; above them stands the first lane.
+BITS = (1 << BLOCK) - 1
 
 
 #: Rows of `Lanes.values`: parameters of a lane.
@@ -64,7 +67,7 @@ class Lanes(NamedTuple):
     unit_of: NDArray[np.int32]
     record: NDArray[Any]  # one entry of UNIT
     tau: float
-    uniform: bool  # one threshold for all
+    uniform: bool  # threshold, reset and refractory period are the same for all
     plain: bool  # reset to a value
 
 
@@ -139,12 +142,27 @@ def due(wheel, now):
     return np.int64(-1)
 
 
+@maker
+def on_lines(n):
+    """So many numbers, not set yet, where a cache line begins."""
+    room = np.empty(n + 8)
+    first = np.int64(-room.ctypes.data % 64 // 8)
+    return room[first : first + n]
+
+
+@inlined
+def some(n, a, b):
+    """``a`` in the first ``n`` lanes of a block, and ``b`` in the others."""
+    return a if n >= BLOCK else blend((1 << n) - 1, a, b)
+
+
 @inlined
 def accumulate(sums, weights, to, at, n):
     """Add a run of weights."""
-    into, run = sums[to : to + n], weights[at : at + n]
-    for j in range(n):
-        into[j] += run[j]
+    for j in range(0, n, BLOCK):
+        before = load(sums, to + j)
+        after = add(before, load(weights, at + j))
+        store(sums, to + j, some(n - j, after, before))
 
 
 @inlined

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.projections import Rows
+from eventsim.vectors import BLOCK, on_cache_lines
 
 __all__ = ["Reach", "conv_layout", "conv_reach", "rows_reach"]
 
@@ -34,9 +35,16 @@ class Reach(NamedTuple):
 
     runs: NDArray[Any]
     sources: NDArray[Any]
-    weights: NDArray[np.float64]
+    weights: NDArray[np.float64]  # and BLOCK zeros, as kernels load blocks
     size: int  # lanes of a cell
     n_lines: int
+
+
+def _on_lines(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights where a cache line begins, and BLOCK zeros."""
+    out = on_cache_lines(weights.size + BLOCK)
+    out[: weights.size] = weights.reshape(-1)
+    return out
 
 
 def rows_reach(rows: Rows) -> Reach:
@@ -52,7 +60,7 @@ def rows_reach(rows: Rows) -> Reach:
     bounds = np.searchsorted(row[begins], np.arange(sources.size + 1))
     sources["first"], sources["stop"] = bounds[:-1], bounds[1:]
     weights = np.add.reduceat(rows.weight, begins) if begins.size else np.zeros(0)
-    return Reach(runs, sources, weights, 1, int(rows.post.max(initial=-1)) + 1)
+    return Reach(runs, sources, _on_lines(weights), 1, int(rows.post.max(initial=-1)) + 1)
 
 
 def _axis(n_in: int, n_out: int, k: int, stride: int, padding: int, dilation: int) -> Any:
@@ -115,4 +123,4 @@ def conv_reach(link: Any, weight: NDArray[np.float64]) -> Reach:
     sources["cell"] = group * out_y * out_x
     sources["weight"] = channel * (kernel[0, 0].size)
     sources["line"] = group * out_y
-    return Reach(runs, sources, kernel.reshape(-1), per_out, groups * out_y)
+    return Reach(runs, sources, _on_lines(kernel), per_out, groups * out_y)
