@@ -353,5 +353,5 @@ def test_a_convolution_alone_spikes_as_in_its_network(spread):
             assert np.array_equal(a.spikes[layer.name].senders, b.spikes[layer.name].senders)
     kept = conv_layers.measure(found[0], 2)
     assert kept["spikes"] == sum(len(result.spikes["conv1"]) for result in whole)
-    assert list(kept["cpu_s"]) == ["layered", "axpy roofline"]
+    assert all(len(rounds) == 2 and min(rounds) > 0.0 for rounds in kept["cpu_s"].values())
     assert conv_layers.table({"conv1": kept}).splitlines()[2].startswith("| conv1 | ")
