@@ -100,7 +100,8 @@ class PatchLayer:
             lanes = lanes._replace(values=values)
         while True:
             # Room that is not used is never touched, so it takes no memory.
-            times, senders = (np.empty(min(room, limit), kind) for kind in (np.float64, np.int64))
+            times = np.empty(min(room, limit))
+            senders = np.empty(times.size, np.int64)
             found = run_deltas(self.reach, lanes, ops, bounds, *interval, times, senders, at)
             if found >= 0:
                 return Batch(times[:found], senders[:found], at)
