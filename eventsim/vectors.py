@@ -23,7 +23,7 @@ from numba.extending import intrinsic, models, register_model
 from numpy.typing import NDArray
 
 __all__ = [
-    "BLOCK", "PART", "absolute", "add", "any_at_least", "any_at_least_if", "at_least", "blend",
+    "BLOCK", "PART", "absolute", "add", "any_at_least", "at_least", "blend",
     "count_below", "first_lane", "fma", "lesser", "load", "mul", "on_cache_lines", "prefetch",
     "put", "some_at_least", "splat", "store",
 ]  # fmt: skip

@@ -15,8 +15,8 @@ from eventsim.jit import njit
 from eventsim.recording import SpikeTrain
 from eventsim.vectors import (
     BLOCK,
-    absolute,
     PART,
+    absolute,
     add,
     any_at_least,
     at_least,
