@@ -10,7 +10,6 @@ from torch import nn
 
 import eventsim as es
 from eventsim.load.modules import recognise
-from tests import madeup
 from tests.madeup import Keeping, Leaky, Recurrent, RecurrentSequence, Sequence
 
 DT = 2.0**-10
@@ -154,11 +153,40 @@ def test_double():
     assert disc.dtype == "float64"
 
 
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda s: s.flip(-1),
+        lambda s: s[..., 2:8].repeat(1, 1, 2)[..., :10],
+        lambda s: F.pad(s[..., :7], (3, 0)),
+        lambda s: torch.cat([s[..., 5:], s[..., :5] * 0.5], -1),
+        lambda s: s.unflatten(-1, (2, 5)).transpose(-1, -2).flatten(-2),
+        lambda s: s.unflatten(-1, (5, 2)).sum(-1, keepdim=True).repeat(1, 1, 1, 2).flatten(-2) / 4,
+    ],
+)
+def test_units_that_are_moved(move):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc1, self.lif1 = nn.Linear(6, 10), Sequence()
+            self.fc2, self.lif2 = nn.Linear(10, 8), Sequence()
+
+        def forward(self, x):
+            return self.lif2(self.fc2(move(self.lif1(self.fc1(x)))))
+
+    net, _ = converted(Net(), spikes(STEPS, SAMPLES, 6))
+    assert len(net.projections) == 2
+
+
 @pytest.mark.parametrize("time", [0, 1])
 def test_sequences(time):
     module = nn.Sequential(
-        nn.Linear(6, 10), Sequence(time=time), nn.Dropout(0.5), nn.Linear(10, 4), Sequence(time=time)
-    )
+        nn.Linear(6, 10),
+        Sequence(time=time),
+        nn.Dropout(0.5),
+        nn.Linear(10, 4),
+        Sequence(time=time),
+    )  # fmt: skip
     shape = (STEPS, SAMPLES, 6) if time == 0 else (SAMPLES, STEPS, 6)
     net, disc = converted(module, spikes(*shape))
     assert disc.steps == STEPS

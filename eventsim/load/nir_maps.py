@@ -70,8 +70,11 @@ def one_to_one(path: Path, weight: Any = 1.0) -> Sparse:
     return Sparse(path.source, "map", units, units, weight)
 
 
-def _is_one_to_one(link: Projection) -> bool:
+def _is_one_to_one(path: Path) -> bool:
+    link = path.link
     if not isinstance(link, Sparse) or not np.array_equal(link.pre, link.post):
+        return False
+    if path.n_pre != link.pre.size or path.n_post != link.pre.size:
         return False
     return bool((link.pre == np.arange(link.pre.size)).all())
 
@@ -82,7 +85,7 @@ def composed(path: Path, node: str, op: Any, shape: Shape) -> Path:
     if path.link is None:
         return replace(done, link=op)
     link = _folded(path, node, op)
-    if link is None and _is_one_to_one(path.link) and np.ndim(path.link.delay) == 0:
+    if link is None and _is_one_to_one(path) and np.ndim(path.link.delay) == 0:
         link = _prescaled(op, path.link.weight.astype(np.float64), path.shape)
     if link is None and _plain(path.link, Dense) and _plain(op, Dense):
         product = path.link.weight.astype(np.float64) @ op.weight.astype(np.float64)

@@ -14,9 +14,10 @@ from eventsim.discrete.counterpart import Options, counterpart
 from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, UnsupportedNetwork
 from eventsim.load import nir_maps
-from eventsim.load.modules.graph import Chain, Graph, Station
+from eventsim.load.modules.graph import Graph
 from eventsim.load.modules.readouts import Readout, readouts
 from eventsim.load.modules.rules import NamedRule
+from eventsim.load.modules.stations import Chain, Station
 from eventsim.load.nir_maps import Path
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d, SumPool2d
@@ -181,7 +182,7 @@ class _Builder:
                 population = rule.population(name, shape, self.dt, bias)
                 if rule.t_ref_steps:
                     self.rows.append((f"t_ref of {name}", f"{self.dt:g} s", "one step"))
-                return _Neurons(population, rule.gain, None, self.dt)
+                return _Neurons(population, spread=self.dt)
             own = rule.feedback
             if trace.neurons[station.name].recurrent is None:
                 own = "summed"  # what comes back has been added to the input by the module
@@ -232,9 +233,8 @@ class _Builder:
             )
         )
         found = station.layer.projection(shape)
-        return replace(  # type: ignore[type-var]
-            found, source=self.names[source], target=self.names[number], window=self.dt
-        )
+        assert isinstance(found, MaxPool2d)
+        return replace(found, source=self.names[source], target=self.names[number], window=self.dt)
 
     def _arrivals(self, chains: list[Chain], made: _Neurons) -> list[Any]:
         done = []

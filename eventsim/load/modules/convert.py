@@ -17,8 +17,9 @@ from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.load.modules.build import build
 from eventsim.load.modules.expressions import Expression
-from eventsim.load.modules.graph import Axes, Graph, not_understood
+from eventsim.load.modules.graph import Graph
 from eventsim.load.modules.recognise import FRAMEWORKS, described
+from eventsim.load.modules.stations import Axes, not_understood
 from eventsim.load.modules.trace import Trace, traced
 from eventsim.load.modules.verify import compare
 from eventsim.network import Network
@@ -159,7 +160,18 @@ def _candidates(trace: Trace, time: int | None, batch: int | None) -> list[Axes]
         others = [axis for axis in (0, 1) if axis != batch and axis < count]
         return [*(Axes(axis, batch) for axis in others), Axes(None, batch)]
     found = [Axes(0, 1), Axes(1, 0)] if count > 1 else []
-    return [*found, Axes(0, None), Axes(None, 0), Axes(None, None)]
+    found.append(Axes(0, None))
+    return found if _read_in_parts(trace) else [*found, Axes(None, 0), Axes(None, None)]
+
+
+def _read_in_parts(trace: Trace) -> bool:
+    """Whether a call reads a part of the sample input, as modules read it step by step."""
+    size = math.prod(trace.input_shape)
+    for call in trace.calls:
+        read = [term.labels[(term.labels > 0) & (term.labels <= size)] for term in call.reads.terms]
+        if any(0 < labels.unique().numel() < size for labels in read):
+            return True
+    return False
 
 
 def _graph(trace: Trace, time: int | None, batch: int | None) -> Graph:

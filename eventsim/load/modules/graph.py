@@ -8,92 +8,37 @@ for what would come from before the first step.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.errors import UnsupportedNetwork
-from eventsim.load.modules.expressions import Expression, State, Unknown
+from eventsim.load.modules.expressions import Expression
+from eventsim.load.modules.follow import Call
 from eventsim.load.modules.layers import Layer
-from eventsim.load.modules.signals import ANY, Group, Map, Places, Rows
-from eventsim.load.modules.trace import Call, Trace
+from eventsim.load.modules.signals import ANY, Group, Places, Rows
+from eventsim.load.modules.stations import (
+    Axes,
+    Chain,
+    Stage,
+    Station,
+    as_array,
+    check_constant,
+    features,
+    lead,
+    not_understood,
+)
+from eventsim.load.modules.trace import Trace
 from eventsim.projections import Shape
 
-__all__ = ["Axes", "Chain", "Graph", "Stage", "Station"]
+__all__ = ["Graph"]
 
 Array = NDArray[Any]
 
 #: Kinds of rows of one layer or module that may differ, as the first steps of long lags do.
 MOST_KINDS = 64
 MOST_CHAINS = 1000
-
-
-@dataclass(frozen=True)
-class Axes:
-    """Which axes of the sample input are steps and samples; None: there is no such axis."""
-
-    time: int | None
-    batch: int | None
-
-    def count(self, shape: tuple[int, ...], axis: int | None) -> int:
-        """Length of one of them."""
-        return 1 if axis is None else shape[axis]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a chain: a map of units, or a layer; ``shape`` is what it reads."""
-
-    key: Any
-    shape: Shape
-    map: Map | None = field(default=None, compare=False)
-    layer: Layer | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Spikes of a station, ``lag`` steps later, on their way through linear layers."""
-
-    source: int
-    lag: int
-    stages: tuple[Stage, ...] = ()
-
-
-@dataclass
-class Station:
-    """Input, neurons, max pooling, or (between stations) a linear layer or a fault.
-
-    Attributes
-    ----------
-    kind : {"input", "neurons", "relay", "layer", "fault"}
-    name : str
-        Path of the module, or what is wrong.
-    shape : tuple of int
-        Arrangement of its units.
-    reads : tuple of Group
-        Of a layer or relay: what a row of its input is.
-    chains : list of Chain
-        Of neurons: what reaches them.
-    bias, feedback_bias : array or None
-        Of neurons: the constant charge of each step, without and with recurrence.
-    """
-
-    kind: str
-    name: str
-    shape: Shape
-    reads: tuple[Group, ...] = ()
-    layer: Layer | None = None
-    entering: Shape = ()
-    chains: list[Chain] = field(default_factory=list)
-    bias: Array | None = None
-    feedback_bias: Array | None = None
-
-    @property
-    def units(self) -> int:
-        """Number of units."""
-        return math.prod(self.shape)
 
 
 class Graph:
@@ -166,8 +111,8 @@ class Graph:
                         f"{trace.where[path]}: calls: expected one, which makes all steps, got "
                         f"{len(calls)}: give each place in the network a module of its own"
                     )
-                lead = _lead(rule, calls[0].shape, self.axes.batch is not None)
-                counts[path] = rule.squeezed_steps or lead[rule.time_axis if lead[1:] else 0]
+                front = lead(rule, calls[0].shape, self.axes.batch is not None)
+                counts[path] = rule.squeezed_steps or front[rule.time_axis if front[1:] else 0]
             else:
                 counts[path] = len(calls)
         if not counts:
@@ -213,10 +158,10 @@ class Graph:
     def _taken(self, reads: Expression, rows: int, units: int) -> Rows:
         terms = [
             (
-                _array(term.labels),
+                as_array(term.labels),
                 term.coefficient
                 if isinstance(term.coefficient, float)
-                else _array(term.coefficient),
+                else as_array(term.coefficient),
             )
             for term in reads.terms
         ]
@@ -224,9 +169,14 @@ class Graph:
 
     def _put_layer(self, call: Call, layer: Layer) -> None:
         labels = call.reads.terms[0].labels
-        entering = _features(tuple(labels.shape), layer.axes)
-        leaving = _features(call.shape, layer.axes)
+        entering = features(tuple(labels.shape), layer.axes)
+        leaving = features(call.shape, layer.axes)
         count = math.prod(call.shape) // math.prod(leaving)
+        if self.axes.batch is None and count not in (1, self.steps):
+            raise UnsupportedNetwork(
+                f"{layer.where}: input: expected one in each step, as sample_input has no axis of "
+                f"samples, got {count}: give it one, which may have one sample (batch_axis)"
+            )
         rows = self._taken(call.reads, count, math.prod(entering))
         step, (sample, mixed) = rows.step(), rows.sample()
         lags = rows.lags(step)
@@ -274,11 +224,11 @@ class Graph:
     def _place_neurons(self, call: Call, path: str) -> None:
         """Station, step and sample of what a call of neurons gave."""
         where, rule = self.trace.where[path], self.trace.neurons[path]
-        lead = _lead(rule, call.shape, self.axes.batch is not None)
-        features = call.shape[len(lead) :] or (1,)
-        count, units = math.prod(lead), math.prod(features)
-        step, sample = self._rows_of(rule, lead, call.number, where)
-        number = self._intern(("neurons", path), lambda: Station("neurons", path, features))
+        front = lead(rule, call.shape, self.axes.batch is not None)
+        shape = call.shape[len(front) :] or (1,)
+        count, units = math.prod(front), math.prod(shape)
+        step, sample = self._rows_of(rule, front, call.number, where)
+        number = self._intern(("neurons", path), lambda: Station("neurons", path, shape))
         array = call.spikes
         assert array is not None
         here = self.spikes.setdefault(
@@ -300,10 +250,10 @@ class Graph:
         for name, constant in (("bias", call.reads.constant), ("feedback_bias", call.feedback)):
             bias = np.zeros((count, units))
             if constant is not None:
-                bias = _array(constant.broadcast_to(call.shape)).reshape(count, units)
+                bias = as_array(constant.broadcast_to(call.shape)).reshape(count, units)
             if getattr(station, name) is None:
                 setattr(station, name, bias[0].copy())
-            _check_constant(getattr(station, name), where, bias, step)
+            check_constant(getattr(station, name), where, bias, step)
         if call.reads.terms:
             self._add_rows(number, where, self._taken(call.reads, count, units), step, sample)
         else:
@@ -335,19 +285,19 @@ class Graph:
             self._rows.setdefault(number, []).append((groups, step[same]))
 
     def _rows_of(
-        self, rule: Any, lead: tuple[int, ...], number: int, where: str
+        self, rule: Any, front: tuple[int, ...], number: int, where: str
     ) -> tuple[Array, Array]:
         """Step and sample of each row of a call of neurons."""
         if rule.sequence and rule.squeezed_steps:
-            index = np.arange(lead[0])
+            index = np.arange(front[0])
             step, sample = index % rule.squeezed_steps, index // rule.squeezed_steps
         elif rule.sequence:
-            grid = np.indices(lead).reshape(len(lead), -1)
-            time = rule.time_axis if lead[1:] else 0
+            grid = np.indices(front).reshape(len(front), -1)
+            time = rule.time_axis if front[1:] else 0
             step = grid[time]
-            sample = grid[1 - time] if lead[1:] else np.zeros_like(step)
+            sample = grid[1 - time] if front[1:] else np.zeros_like(step)
         else:
-            sample = np.arange(math.prod(lead))
+            sample = np.arange(math.prod(front))
             step = np.full_like(sample, number)
         if sample.max() + 1 != self.samples:
             raise UnsupportedNetwork(
@@ -372,7 +322,7 @@ class Graph:
         call = self._layer_rows[number]
         if call.constant is None:
             return None
-        last: Array = _array(call.constant.broadcast_to(call.shape))
+        last: Array = as_array(call.constant.broadcast_to(call.shape))
         return last.reshape(-1, self.stations[number].units)[-1]
 
     def chains(self, number: int) -> list[Chain]:
@@ -401,9 +351,9 @@ class Graph:
         """The chains that reach neurons, which are the same in all steps."""
         station, where = self.stations[number], self.trace.where[self.stations[number].name]
         cases: dict[Any, tuple[tuple[Group, ...], list[int]]] = {}
-        for groups, steps in rows:
+        for groups, seen in rows:
             key = tuple((g.source, g.lag, g.map.key) for g in groups)
-            cases.setdefault(key, (groups, []))[1].extend(steps.tolist())
+            cases.setdefault(key, (groups, []))[1].extend(seen.tolist())
         expanded = [
             (dict.fromkeys(self._extended(groups, station.shape)), steps)
             for groups, steps in cases.values()
@@ -428,49 +378,3 @@ class Graph:
         names += [repr(stage.layer.name) for stage in chain.stages if stage.layer is not None]
         late = f" ({chain.lag} steps before)" if chain.lag else ""
         return " -> ".join(names) + late
-
-
-def not_understood(where: str, known: Any) -> UnsupportedNetwork:
-    """The error for neurons whose input has no rule."""
-    if isinstance(known, Unknown):
-        first = known.first()
-        if isinstance(first, Unknown):
-            return UnsupportedNetwork(
-                f"{where}: input: expected sums of spikes through linear layers, got the result "
-                f"of {first.function} in {first.place}: what is needed is a linear layer, a "
-                "pooling, or neurons that eventsim knows"
-            )
-        known = first
-    assert isinstance(known, State)
-    return UnsupportedNetwork(
-        f"{where}: input: expected spikes, got a state variable of {known.path!r}: eventsim "
-        "passes spikes between neurons and no potentials"
-    )
-
-
-def _check_constant(expected: Array, where: str, bias: Array, step: Array) -> None:
-    off = np.abs(bias - expected)
-    if (off > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0))).any():
-        row, unit = np.unravel_index(int(np.argmax(off)), off.shape)
-        raise UnsupportedNetwork(
-            f"{where}: input in step {step[row]}: expected the same constant in all steps and "
-            f"samples, got {bias[row, unit]:g} and {expected[unit]:g} for neuron {unit}: a bias "
-            "that comes in some steps only, or numbers whose origin is not seen, as those of an "
-            "autograd.Function, of numpy or of a random generator"
-        )
-
-
-def _array(tensor: Any) -> Array:
-    array: Array = tensor.detach().cpu().numpy()
-    return array
-
-
-def _features(shape: tuple[int, ...], axes: int) -> Shape:
-    return tuple(shape[len(shape) - axes :])
-
-
-def _lead(rule: Any, shape: tuple[int, ...], batched: bool) -> tuple[int, ...]:
-    """The axes of neurons that are steps and samples."""
-    if rule.sequence and not rule.squeezed_steps:
-        return shape[: 1 + batched]
-    return shape[:1] if batched or rule.squeezed_steps else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class Layer:
         """Shape of the features behind it, for a projection of :attr:`projection`."""
         if isinstance(found, Dense):
             return (found.weight.shape[1],)
-        return found.output_shape(shape)  # type: ignore[attr-defined, no-any-return]
+        return found.output_shape(shape)  # type: ignore[attr-defined]
 
 
 class Reader:

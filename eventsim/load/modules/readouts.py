@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.load.modules.expressions import Expression, Unknown
-from eventsim.load.modules.graph import Chain, Graph
+from eventsim.load.modules.graph import Graph
+from eventsim.load.modules.stations import Chain
 from eventsim.projections import Shape
 
 __all__ = ["Readout", "readouts"]
@@ -30,7 +31,7 @@ class Readout:
 def readouts(graph: Graph, rows: list[tuple[str, str, str]]) -> list[Readout]:
     """The last layers of a module; ``rows`` gets one for each that is left out."""
     labels = _shown(graph.trace.outputs)
-    numbers = np.unique(graph.places.source[labels]) if labels.size else []
+    numbers: Any = np.unique(graph.places.source[labels]) if labels.size else []
     by_layer: dict[Any, list[int]] = {}
     for number in map(int, numbers):
         station = graph.stations[number]

@@ -24,14 +24,11 @@ class NamedRule:
         Membrane time constant in steps.
     v_threshold : float
         Threshold.
-    gain : float
-        Factor on the charge of a step.
     """
 
     name: str
     tau: float
     v_threshold: float
-    gain: float = 1.0
 
     @property
     def t_ref_steps(self) -> int:
@@ -43,7 +40,7 @@ class NamedRule:
     ) -> Population:
         """The neurons; ``bias`` is the charge that each gets in every step."""
         tau_mem = self.tau * dt
-        current = bias * self.gain / dt * (tau_mem if np.isfinite(tau_mem) else 1.0)
+        current = bias / dt * (tau_mem if np.isfinite(tau_mem) else 1.0)
         return Population(
             name,
             shape,

@@ -151,7 +151,8 @@ class Rows:
         source, pre = self.source[:, row][there], self.unit[:, row][there]
         lag, weight = lags[:, row][there], self.weight[:, row][there]
         order = np.lexsort((pre, post, lag, source))
-        source, lag, pre, post, weight = (a[order] for a in (source, lag, pre, post, weight))
+        source, lag, pre = source[order], lag[order], pre[order]
+        post, weight = post[order], weight[order]
         groups = []
         for a, b in _runs(source, lag):
             part = slice(a, b)

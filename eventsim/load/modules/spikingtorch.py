@@ -13,6 +13,7 @@ from typing import Any
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.recognise import Recognised
 from eventsim.load.modules.rules import NamedRule
+from eventsim.step_rule import StepRule
 
 __all__ = ["recognise"]
 
@@ -22,15 +23,17 @@ def recognise(module: Any, where: str) -> Recognised | None:
     names = [kind.__name__ for kind in type(module).__mro__]
     if "CoarseLIF" in names:
         rule = NamedRule("coarse", tau=float(module.tau), v_threshold=float(module.v0))
+    elif "LIF" in names and float(module.b) != 1.0:
+        rule = NamedRule("lif", tau=float(module.tau), v_threshold=float(module.v0))
     elif "LIF" in names:
         decay = float(module.a)
         if not 0.0 < decay < 1.0:
             raise UnsupportedNetwork(f"{where}: decay: expected a number in (0, 1), got {decay}")
-        tau = -1.0 / math.log(decay) if float(module.b) == 1.0 else float(module.tau)
-        rule = NamedRule("lif", tau=tau, v_threshold=float(module.v0))
-        # A LIF with decay adds the whole charge, and the rule b x of it.
-        charge = tau * -math.expm1(-1.0 / tau)
-        rule = NamedRule("lif", tau, float(module.v0), gain=float(module.b) / charge)
+        return Recognised(
+            StepRule(
+                "spikingtorch.LIF", leak=decay, v_threshold=float(module.v0), reset_time="next"
+            )
+        )
     elif "IF" in names:
         rule = NamedRule("if", tau=math.inf, v_threshold=float(module.v0))
     elif "McPitts" in names:

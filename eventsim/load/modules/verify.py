@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.build import Built
 from eventsim.load.modules.graph import Graph
+from eventsim.populations import Population
 
 __all__ = ["Comparison", "compare"]
 
@@ -87,7 +88,9 @@ def _explained(
             off = np.flatnonzero(theirs[sample, step] != ours[sample, step])
             if not off.size:
                 continue
-            threshold = net[name].array("v_threshold")[off]
+            population = net[name]
+            assert isinstance(population, Population)
+            threshold = population.array("v_threshold")[off]
             v = potential[name][sample, step, off]
             largest = np.abs(drive[name][sample, : step + 1, off]).max(axis=-1)
             missed = np.abs(v - threshold)
