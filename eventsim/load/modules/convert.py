@@ -160,6 +160,10 @@ def _candidates(trace: Trace, time: int | None, batch: int | None) -> list[Axes]
         others = [axis for axis in (0, 1) if axis != batch and axis < count]
         return [*(Axes(axis, batch) for axis in others), Axes(None, batch)]
     found = [Axes(0, 1), Axes(1, 0)] if count > 1 else []
+    for rule in trace.neurons.values():
+        if rule.squeezed:
+            found.insert(0, Axes(0, None, rule.steps_in(trace.input_shape[0])))
+            break
     found.append(Axes(0, None))
     return found if _read_in_parts(trace) else [*found, Axes(None, 0), Axes(None, None)]
 
@@ -191,6 +195,8 @@ def _graph(trace: Trace, time: int | None, batch: int | None) -> Graph:
 def _arranged(values: Array, graph: Graph) -> Array:
     """The sample input as the twin takes it: [sample, step, n], or [sample, n] without steps."""
     axes = graph.axes
+    if axes.squeezed is not None:
+        return values.reshape(graph.samples, graph.steps, -1)
     front = [axis for axis in (axes.batch, axes.time) if axis is not None]
     rest = [axis for axis in range(values.ndim) if axis not in front]
     array = values.transpose(*front, *rest)

@@ -62,7 +62,7 @@ class Graph:
         self.trace, self.axes = trace, axes
         shape = trace.input_shape
         kept = [k for k in range(len(shape)) if k not in (axes.time, axes.batch)]
-        self.samples = axes.count(shape, axes.batch)
+        self.samples = axes.samples(shape)
         self.steps = 0
         self.static = axes.time is None
         self.stations = [Station("input", "input", tuple(shape[k] for k in kept) or (1,))]
@@ -111,15 +111,16 @@ class Graph:
                         f"{trace.where[path]}: calls: expected one, which makes all steps, got "
                         f"{len(calls)}: give each place in the network a module of its own"
                     )
-                front = lead(rule, calls[0].shape, self.axes.batch is not None)
-                counts[path] = rule.squeezed_steps or front[rule.time_axis if front[1:] else 0]
+                front = lead(rule, calls[0].shape, self.axes.batched)
+                axis = rule.time_axis if front[1:] else 0
+                counts[path] = rule.steps_in(front[0]) if rule.squeezed else front[axis]
             else:
                 counts[path] = len(calls)
         if not counts:
-            return max(1, self.axes.count(trace.input_shape, self.axes.time))
+            return max(1, self.axes.steps(trace.input_shape))
         least = min(counts.values())
         if self.axes.time is not None:
-            least = self.axes.count(trace.input_shape, self.axes.time)
+            least = self.axes.steps(trace.input_shape)
         for path, count in counts.items():
             if count != least:
                 raise UnsupportedNetwork(
@@ -138,7 +139,10 @@ class Graph:
         for k in kept:
             unit = unit * shape[k] + grid[k]
         self.places.unit[labels] = unit
-        if axes.time is not None:
+        if axes.squeezed is not None and axes.time is not None:
+            self.places.step[labels] = grid[axes.time] % axes.squeezed
+            self.places.sample[labels] = grid[axes.time] // axes.squeezed
+        elif axes.time is not None:
             self.places.step[labels] = grid[axes.time]
         if axes.batch is not None:
             self.places.sample[labels] = grid[axes.batch]
@@ -172,7 +176,7 @@ class Graph:
         entering = features(tuple(labels.shape), layer.axes)
         leaving = features(call.shape, layer.axes)
         count = math.prod(call.shape) // math.prod(leaving)
-        if self.axes.batch is None and count not in (1, self.steps):
+        if not self.axes.batched and count not in (1, self.steps):
             raise UnsupportedNetwork(
                 f"{layer.where}: input: expected one in each step, as sample_input has no axis of "
                 f"samples, got {count}: give it one, which may have one sample (batch_axis)"
@@ -224,7 +228,7 @@ class Graph:
     def _place_neurons(self, call: Call, path: str) -> None:
         """Station, step and sample of what a call of neurons gave."""
         where, rule = self.trace.where[path], self.trace.neurons[path]
-        front = lead(rule, call.shape, self.axes.batch is not None)
+        front = lead(rule, call.shape, self.axes.batched)
         shape = call.shape[len(front) :] or (1,)
         count, units = math.prod(front), math.prod(shape)
         step, sample = self._rows_of(rule, front, call.number, where)
@@ -288,9 +292,9 @@ class Graph:
         self, rule: Any, front: tuple[int, ...], number: int, where: str
     ) -> tuple[Array, Array]:
         """Step and sample of each row of a call of neurons."""
-        if rule.sequence and rule.squeezed_steps:
-            index = np.arange(front[0])
-            step, sample = index % rule.squeezed_steps, index // rule.squeezed_steps
+        if rule.sequence and rule.squeezed:
+            index, count = np.arange(front[0]), rule.steps_in(front[0])
+            step, sample = index % count, index // count
         elif rule.sequence:
             grid = np.indices(front).reshape(len(front), -1)
             time = rule.time_axis if front[1:] else 0

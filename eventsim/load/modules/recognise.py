@@ -34,9 +34,9 @@ class Recognised:
         Whether one call makes all steps; else it makes one.
     time_axis : int
         Axis of the steps (0 or 1) in a sequence; the other one is that of the samples.
-    squeezed_steps : int or None
-        In a sequence whose first axis holds samples and steps together, the steps of a sample
-        next to each other: the number of steps.
+    squeezed_steps, squeezed_samples : int or None
+        One of them in a sequence whose first axis holds samples and steps together, the steps of
+        a sample next to each other: the number of steps, or that of samples.
     feed : callable or None
         What the module does to its input before its neurons get it, such as weights of its own:
         tensor -> tensor, in torch's functions.
@@ -53,10 +53,20 @@ class Recognised:
     sequence: bool = False
     time_axis: int = 0
     squeezed_steps: int | None = None
+    squeezed_samples: int | None = None
     feed: Callable[[Any], Any] | None = None
     recurrent: Callable[[Any], Any] | None = None
     amplitude: float = 1.0
     reset: Callable[[], None] | None = None
+
+    @property
+    def squeezed(self) -> bool:
+        """Whether samples and steps share an axis."""
+        return bool(self.squeezed_steps or self.squeezed_samples)
+
+    def steps_in(self, rows: int) -> int:
+        """Number of steps in a shared axis of so many entries."""
+        return self.squeezed_steps or rows // (self.squeezed_samples or rows)
 
 
 def recognised(module: Any, where: str) -> Recognised | None:

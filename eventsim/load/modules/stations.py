@@ -32,14 +32,29 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Axes:
-    """Which axes of the sample input are steps and samples; None: there is no such axis."""
+    """Which axes of the sample input are steps and samples; None: there is no such axis.
+
+    ``squeezed`` is the number of steps where the axis ``time`` holds samples and steps together.
+    """
 
     time: int | None
     batch: int | None
+    squeezed: int | None = None
 
-    def count(self, shape: tuple[int, ...], axis: int | None) -> int:
-        """Length of one of them."""
-        return 1 if axis is None else shape[axis]
+    @property
+    def batched(self) -> bool:
+        """Whether there is an axis of samples."""
+        return self.batch is not None or self.squeezed is not None
+
+    def steps(self, shape: tuple[int, ...]) -> int:
+        """Number of steps in an input of this shape."""
+        return self.squeezed or (1 if self.time is None else shape[self.time])
+
+    def samples(self, shape: tuple[int, ...]) -> int:
+        """Number of samples in an input of this shape."""
+        if self.squeezed is not None and self.time is not None:
+            return shape[self.time] // self.squeezed
+        return 1 if self.batch is None else shape[self.batch]
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,6 @@ def features(shape: tuple[int, ...], axes: int) -> Shape:
 
 def lead(rule: Any, shape: tuple[int, ...], batched: bool) -> tuple[int, ...]:
     """The axes of neurons that are steps and samples."""
-    if rule.sequence and not rule.squeezed_steps:
+    if rule.sequence and not rule.squeezed:
         return shape[: 1 + batched]
-    return shape[:1] if batched or rule.squeezed_steps else ()
+    return shape[:1] if batched or rule.squeezed else ()
