@@ -57,6 +57,18 @@ class Sequence(Leaky):
         return torch.stack(out, self.time)
 
 
+class Squeezed(Sequence):
+    """All steps in a call; samples and steps share the first axis."""
+
+    def __init__(self, steps=None, samples=None, beta: float = 0.5) -> None:
+        super().__init__(beta, 1)
+        self.steps, self.samples = steps, samples
+
+    def forward(self, x):
+        shape = (self.samples or -1, self.steps or -1)
+        return super().forward(x.unflatten(0, shape)).flatten(0, 1)
+
+
 class Recurrent(Leaky):
     """One step in a call, with weights from its own spikes of the step before."""
 
@@ -103,6 +115,10 @@ def recognise(module, where):
             sequence=True,
             feed=lambda x: x @ module.w_in.T,
             recurrent=lambda s: s @ module.w_rec.T,
+        )
+    if isinstance(module, Squeezed):
+        return Recognised(
+            rule, sequence=True, squeezed_steps=module.steps, squeezed_samples=module.samples
         )
     if isinstance(module, Sequence):
         return Recognised(rule, sequence=True, time_axis=module.time)

@@ -10,7 +10,7 @@ from torch import nn
 
 import eventsim as es
 from eventsim.load.modules import recognise
-from tests.madeup import Keeping, Leaky, Recurrent, RecurrentSequence, Sequence
+from tests.madeup import Keeping, Leaky, Recurrent, RecurrentSequence, Sequence, Squeezed
 
 DT = 2.0**-10
 STEPS, SAMPLES = 12, 3
@@ -191,6 +191,22 @@ def test_sequences(time):
     net, disc = converted(module, spikes(*shape))
     assert disc.steps == STEPS
     assert len(net.projections) == 2
+
+
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("known", [{"steps": STEPS}, {"samples": SAMPLES}])
+def test_samples_and_steps_share_an_axis(folded, known):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.lif = nn.Conv2d(1, 3, 3), Squeezed(**known)
+
+        def forward(self, x):
+            return self.lif(self.conv(x if folded else x.flatten(0, 1)))
+
+    x = spikes(SAMPLES, STEPS, 1, 6, 6)
+    net, disc = converted(Net(), x.flatten(0, 1) if folded else x)
+    assert (disc.steps, net["lif"].shape) == (STEPS, (3, 4, 4))
 
 
 class Convolutional(nn.Module):

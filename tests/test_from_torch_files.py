@@ -10,10 +10,11 @@ import types
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import eventsim as es
-from eventsim.errors import FileError, UnsupportedNetwork
+from eventsim.errors import FileError, MissingExtra, UnsupportedNetwork
 from eventsim.load.modules import recognise
 from tests.madeup import Leaky, Sequence
 
@@ -90,6 +91,12 @@ def test_checkpoint_never_runs_code(tmp_path, save):
     assert not marker.exists()
 
 
+def test_without_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtra, match="torch"):
+        es.from_torch(None, np.ones((3, 2)), dt=DT)
+
+
 def test_missing_checkpoint(tmp_path):
     with pytest.raises(FileError, match=r"no\.pt"):
         es.from_torch(network, spikes(9, 2, 6), dt=DT, checkpoint=tmp_path / "no.pt")
@@ -127,17 +134,30 @@ def test_free_weights(seed, dtype):
     assert len(ties) <= 1
 
 
-def test_threshold_within_rounding():
+class _Reversed(nn.Linear):
+    """Adds up from the last input to the first, which rounds in another way."""
+
+    def forward(self, x):
+        return F.linear(x.flip(-1), self.weight.flip(-1))
+
+
+def test_rounding_decides():
     """A potential that is at the threshold within rounding is told, and is no error."""
-    fc = nn.Linear(3, 1, bias=False)
-    fc.weight.data = torch.tensor([[0.1, 0.2, 0.7]])
-    module = nn.Sequential(fc, Sequence(0.5))
-    _, disc = es.from_torch(module, torch.ones(4, 2, 3), dt=DT)
-    with torch.no_grad():
-        theirs = module(torch.ones(4, 2, 3))[:, 0, 0].numpy()
-    ours = disc.run(es.from_torch(module, torch.ones(4, 2, 3), dt=DT)[0], np.ones((1, 4, 3)))
-    told = any(note.startswith("rounding") for note in disc.notes)
-    assert told == (not np.array_equal(ours[0, :, 0], theirs))
+    told = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        fc = _Reversed(60, 1, bias=False)
+        weight = rng.normal(size=60).astype(np.float32)
+        fc.weight.data = torch.from_numpy(weight / weight.sum(dtype=np.float32))[None]
+        module = nn.Sequential(fc, Sequence(2.0**-20))
+        net, disc = es.from_torch(module, torch.ones(4, 2, 60), dt=DT)
+        rounding = [note for note in disc.notes if note.startswith("rounding")]
+        with torch.no_grad():
+            theirs = module(torch.ones(4, 2, 60))[:, 0, 0].numpy()
+        same = np.array_equal(disc.run(net, np.ones((1, 4, 60)))[0, :, 0], theirs)
+        assert bool(rounding) != same
+        told += not same
+    assert told
 
 
 # The author's package, in the words of its paper

@@ -94,6 +94,29 @@ def from_torch(
         An option is out of range or of the wrong type.
     MissingExtra
         PyTorch is not installed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class IF(torch.nn.Module):
+    ...     __module__ = "spikingtorch.layers"  # stands for the neurons of this package
+    ...     v0 = 1.0
+    ...     def forward(self, x, init):
+    ...         kept = torch.zeros_like(x) if init else self.v * (self.v <= self.v0)
+    ...         self.v = kept + x
+    ...         return (self.v > self.v0).float()
+    >>> class Net(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.fc, self.neurons = torch.nn.Linear(3, 2, bias=False), IF()
+    ...         torch.nn.init.constant_(self.fc.weight, 0.3)
+    ...     def forward(self, x):  # [step, sample, 3]
+    ...         return torch.stack([self.neurons(self.fc(x[t]), t == 0) for t in range(len(x))])
+    >>> net, disc = from_torch(Net(), torch.ones(5, 1, 3), dt=1e-3)
+    >>> net
+    Network(input[3] -> neurons[2]; 5 units, 6 synapses)
+    >>> disc.notes[-1]
+    'comparison with the module: 4 spikes in 5 steps of 1 samples (all equal)'
     """
     try:
         import torch

@@ -13,8 +13,9 @@ from typing import Any
 
 __all__ = ["FRAMEWORKS", "Recognised", "described", "recognised"]
 
-#: Root package of a framework -> the module of eventsim that knows its neurons.
-FRAMEWORKS = {
+#: Root package of a framework -> what has ``recognise(module, where)`` for its neurons: the name of
+#: a module, or a module.
+FRAMEWORKS: dict[str, Any] = {
     "norse": "eventsim.load.modules.norse",
     "spikingjelly": "eventsim.load.modules.spikingjelly",
     "spikingtorch": "eventsim.load.modules.spikingtorch",
@@ -71,10 +72,16 @@ class Recognised:
 
 def recognised(module: Any, where: str) -> Recognised | None:
     """What is known of a module, by its class or one that it is made from; None if nothing."""
+    asked = set()
     for kind in type(module).__mro__:
-        home = FRAMEWORKS.get(kind.__module__.split(".")[0])
-        if home is not None:
-            found: Recognised | None = importlib.import_module(home).recognise(module, where)
+        package = kind.__module__.split(".")[0]
+        home = FRAMEWORKS.get(package)
+        if home is None or package in asked:
+            continue
+        asked.add(package)
+        known = importlib.import_module(home) if isinstance(home, str) else home
+        found: Recognised | None = known.recognise(module, where)
+        if found is not None:
             return found
     return None
 

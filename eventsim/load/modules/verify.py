@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.discrete.charge import link
+from eventsim.discretization import Discretization
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.build import Built
 from eventsim.load.modules.graph import Graph
+from eventsim.network import Network
+from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population
 
 __all__ = ["Comparison", "compare"]
 
 Array = NDArray[Any]
 
-#: Roundings, of the largest number that meets the threshold, within which a sum may come out on
-#: its other side when it is added up in another order.
+#: A sum of charges may come out on the other side of the threshold when it is added up in another
+#: order, within so many roundings of the sum of their absolute values.
 ROUNDINGS = 16
 
 
@@ -41,7 +46,6 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
     """
     net, disc = built.network, built.discretization
     twin = disc.run(net, x, layers=True)
-    places = {number: name for number, name in built.names.items()}
     pairs = []
     for number in graph.order:
         station = graph.stations[number]
@@ -49,7 +53,7 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
             continue
         theirs = graph.spikes[station.name]
         _check_whole(graph, station.name, theirs)
-        pairs.append((station.name, places[number], theirs, twin[places[number]]))
+        pairs.append((station.name, built.names[number], theirs, twin[built.names[number]]))
     differs = np.zeros((graph.samples, graph.steps), dtype=bool)
     for _, _, theirs, ours in pairs:
         differs |= (theirs != ours).any(axis=2)
@@ -79,31 +83,86 @@ def _explained(
 ) -> int:
     """Number of samples in which rounding explains the first difference; an error for others."""
     net, disc = built.network, built.discretization
-    potential = disc.run(net, x, layers=True, record="potential")
-    drive = disc.run(net, x, layers=True, record="drive")
-    eps = float(np.finfo(disc.dtype).eps)
+    twin = disc.run(net, x, layers=True)
     first = sorted((int(until[k]), k) for k in range(graph.samples) if until[k] < graph.steps)
     for step, sample in first:
-        for path, name, theirs, ours in pairs:
-            off = np.flatnonzero(theirs[sample, step] != ours[sample, step])
-            if not off.size:
-                continue
-            population = net[name]
-            assert isinstance(population, Population)
-            threshold = population.array("v_threshold")[off]
-            v = potential[name][sample, step, off]
-            largest = np.abs(drive[name][sample, : step + 1, off]).max(axis=-1)
-            missed = np.abs(v - threshold)
-            allowed = ROUNDINGS * eps * (np.abs(threshold) + np.abs(v) + largest)
-            for k in np.flatnonzero(missed > allowed):
-                raise UnsupportedNetwork(
-                    f"{graph.trace.where[path]}: spikes: expected those of the discrete twin, but "
-                    f"neuron {off[k]} in step {step} of sample {sample} gave "
-                    f"{theirs[sample, step, off[k]]:g} in the module and "
-                    f"{ours[sample, step, off[k]]:g} in the twin, whose potential is "
-                    f"{v[k]:g} at the threshold {threshold[k]:g}: the module does something in "
-                    "its steps that its type does not say, or it did not start at rest (reset "
-                    "its state first)"
-                )
-            break
+        path, name, theirs, ours = next(
+            pair for pair in pairs if (pair[2][sample, step] != pair[3][sample, step]).any()
+        )
+        off = np.flatnonzero(theirs[sample, step] != ours[sample, step])
+        before = {key: values[sample, : step + 1] for key, values in twin.items()}
+        threshold = _threshold(built, name)
+        margin = _magnitude(net, disc, name, before) + np.abs(threshold)
+        margin *= ROUNDINGS * float(np.finfo(disc.dtype).eps)
+        low, high = (
+            _moved(built, x[sample : sample + 1], name, threshold + sign * margin)[step, off]
+            for sign in (-1.0, 1.0)
+        )
+        given = theirs[sample, step, off]
+        wrong = np.flatnonzero((given < high) | (given > low))
+        if wrong.size:
+            k = int(wrong[0])
+            raise UnsupportedNetwork(
+                f"{graph.trace.where[path]}: spikes: expected those of the discrete twin, but "
+                f"neuron {off[k]} in step {step} of sample {sample} gave {given[k]:g} in the "
+                f"module and {ours[sample, step, off[k]]:g} in the twin"
+                f"{_missed(built, x, name, sample, step, int(off[k]))}, and rounding explains at "
+                f"most {margin[off[k]]:.2g}: the module does something in its steps that its "
+                "type does not say, or it did not start at rest (reset its state first)"
+            )
     return len(first)
+
+
+def _threshold(built: Built, name: str) -> Array:
+    population = built.network[name]
+    assert isinstance(population, Population)
+    cell = built.discretization.cells.get(name)
+    if cell is not None:
+        return cell.array("v_threshold", population.n)
+    return population.array("v_threshold")
+
+
+def _moved(built: Built, x: Array, name: str, threshold: Array) -> Array:
+    """Spikes [step, n] of one sample, with other thresholds of one population."""
+    net, disc = built.network, built.discretization
+    cell = disc.cells.get(name)
+    if cell is not None:
+        disc = replace(disc, cells={**disc.cells, name: replace(cell, v_threshold=threshold)})
+    else:
+        net = net.replace(name, v_threshold=threshold)
+    moved: Array = disc.run(net, x, layers=True)[name][0]
+    return moved
+
+
+def _missed(built: Built, x: Array, name: str, sample: int, step: int, neuron: int) -> str:
+    """How far the potential was from the threshold, where a reset has not changed it since."""
+    net, disc = built.network, built.discretization
+    here = x[sample : sample + 1]
+    cell = disc.cells.get(name)
+    fired = disc.run(net, here, layers=True)[name][0, step, neuron]
+    if fired and cell is not None and cell.reset_time != "next":
+        return ""
+    v = disc.run(net, here, layers=True, record="potential")[name][0, step, neuron]
+    off = float(v) - float(_threshold(built, name)[neuron])
+    return f", {abs(off):.4g} {'above' if off > 0 else 'below'} the threshold"
+
+
+def _magnitude(net: Network, disc: Discretization, name: str, spikes: dict[str, Array]) -> Array:
+    """The largest sum of absolute charges that each neuron got in a step.
+
+    Rounding errors of a sum are so many parts of this, and not of the sum itself.
+    """
+    population = net[name]
+    charge = np.zeros((len(next(iter(spikes.values()))), population.n))
+    for projection in net.projections:
+        if projection.target != name or isinstance(projection, MaxPool2d):
+            continue
+        weighted: Any = projection
+        absolute = replace(weighted, weight=np.abs(weighted.weight), delay=0.0)
+        cell = disc.cells.get(name)
+        made = link(net, absolute, np.float64, 1.0 if cell is None else np.abs(cell.weight_gain))
+        arriving = np.abs(spikes[projection.source]).astype(np.float64)
+        late = round(float(np.max(weighted.delay, initial=0.0)) / disc.dt)
+        made.add(np.ascontiguousarray(arriving[: len(charge) - late]), charge[late:])
+    largest: Array = charge.max(axis=0)
+    return largest
