@@ -362,6 +362,9 @@ def test_readouts(how):
     module = Net()
     x = spikes(STEPS, SAMPLES, 6)
     net, disc = converted(module, x)
+    compared = next(note for note in disc.notes if note.startswith("readout: "))
+    expected = {"steps": STEPS * SAMPLES * 3, "sum": SAMPLES * 3, "running": SAMPLES * 3}
+    assert int(compared.split()[1]) == expected.get(how, 0)
     out = net["out"]
     assert (out.v_threshold, out.tau_mem) == (np.inf, np.inf)
     with torch.no_grad():

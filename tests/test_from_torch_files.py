@@ -303,10 +303,10 @@ def test_to_nir_and_back(tmp_path):
     net, disc = es.from_torch(module, spikes(9, 2, 6), dt=DT, reset="value")
     es.save_nir(tmp_path / "net.nir", net)
     again = es.load_nir(tmp_path / "net.nir").network
-    steps, senders = np.nonzero(spikes(9, 6).numpy())
+    steps, senders = np.nonzero(spikes(60, 6).numpy())
     train = es.SpikeTrain(steps * DT, senders)
-    one = es.simulate(net, {"input": train}, t_stop=9 * DT)
-    two = es.simulate(again, {"input": train}, t_stop=9 * DT)
+    one = es.simulate(net, {"input": train}, t_stop=60 * DT)
+    two = es.simulate(again, {"input": train}, t_stop=60 * DT)
     assert one.spikes["3"].times.size > 5
     for name in ("1", "3"):
         assert np.array_equal(one.spikes[name].senders, two.spikes[name].senders)

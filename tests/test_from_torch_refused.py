@@ -228,6 +228,36 @@ def test_twin_that_differs():
     refused(module, "1 (tests.", "spikes", "twin", "neuron", "threshold")
 
 
+def test_readout_that_differs():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.lif, self.out = nn.Linear(6, 8), Sequence(), nn.Linear(8, 2)
+
+        def forward(self, x):
+            y = self.out(self.lif(self.fc(x)))
+            y.numpy()[0, 0, 0] += 1
+            return y
+
+    refused(Net(), "module: output[0, 0, 0]", "readouts ['out']")
+
+
+def test_analog_steps_for_a_coarse_rule():
+    class IF(nn.Module):
+        __module__ = "spikingtorch.layers"
+        v0 = 1.0
+
+        def forward(self, x):
+            v, out = torch.zeros_like(x[0]), []
+            for part in x:
+                v = v * (v <= 1) + part
+                out.append((v > 1).float())
+            return torch.stack(out)
+
+    refused(IF(), "calls", "run='step'")
+    refused(nn.Sequential(IF()), "sample_input", "0 and 1", sample=torch.rand(1, 3, 6))
+
+
 def test_spikes_that_are_none():
     class Half(Sequence):
         def forward(self, x):

@@ -116,7 +116,7 @@ def from_torch(
     >>> net
     Network(input[3] -> neurons[2]; 5 units, 6 synapses)
     >>> disc.notes[-1]
-    'comparison with the module: 4 spikes in 5 steps of 1 samples (all equal)'
+    'comparison with the module: 4 spikes in 5 steps of 1 sample (all equal)'
     """
     try:
         import torch

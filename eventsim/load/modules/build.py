@@ -43,11 +43,15 @@ class _Neurons:
 
 @dataclass
 class Built:
-    """A network with its discretization; ``names`` gives the population of each station."""
+    """A network with its discretization; ``names`` gives the population of each station.
+
+    ``readouts`` are those of the last layers without neurons.
+    """
 
     network: Network
     discretization: Discretization
     names: dict[int, str]
+    readouts: dict[str, Readout]
     rows: list[Row] = field(default_factory=list)
 
 
@@ -97,11 +101,13 @@ class _Builder:
                 made = self._neurons(number, station, shape)
                 populations.append(made.population)
                 projections += self._arrivals(station.chains, made)
+        named: dict[str, Readout] = {}
         for readout in self.readouts:
             name = self._free(readout.name)
+            named[name] = readout
             populations.append(self._readout(name, readout, projections))
         net = Network(populations, projections)
-        return Built(net, self._discretization(given), self.names, self.rows)
+        return Built(net, self._discretization(given), self.names, named, self.rows)
 
     def _used(self) -> set[int]:
         """Stations that lead to neurons or a readout, and all neurons."""
@@ -303,6 +309,9 @@ class _Builder:
     def _discretization(self, given: dict[str, Any]) -> Discretization:
         rule = next(reversed(self.rules.values()), "framework")
         encoder = "constant" if self.graph.static else "bernoulli"
+        if "encoder" not in given and not self.graph.static:
+            why = "assumed: how spikes are made of images is not seen; encoder=... says it"
+            self.rows.append(("encoder", encoder, why))
         fields = {
             "rule": rule,
             "dt": self.dt,

@@ -56,21 +56,17 @@ def converted(
     x = _arranged(values, graph)
     found = compare(graph, built, x)
     rows = list(built.rows)
-    rows.append(
-        (
-            "comparison with the module",
-            f"{found.spikes} spikes in {found.steps} steps of {graph.samples} samples",
-            "all equal",
-        )
-    )
+    samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
+    told = f"{found.spikes} spikes in {found.steps} steps of {samples}"
+    rows.append(("comparison with the module", told, "all equal"))
+    if built.readouts:
+        told = f"{found.numbers} of the returned numbers compared with the twin's"
+        why = "all equal within rounding" if found.numbers else "others are behind other functions"
+        rows.append(("readout", told, why))
     if found.ties:
-        rows.append(
-            (
-                "rounding",
-                f"{found.ties} samples compared up to a step",
-                "in which a potential is at the threshold within rounding",
-            )
-        )
+        told = f"{found.ties} of {samples} compared up to a step"
+        why = "in which a potential is at the threshold within the rounding of its sum"
+        rows.append(("rounding", told, why))
     notes = tuple(f"{name}: {value}" + (f" ({why})" if why else "") for name, value, why in rows)
     disc = built.discretization
     return built.network, replace(disc, notes=(*disc.notes, *notes))

@@ -122,12 +122,16 @@ class Graph:
         if self.axes.time is not None:
             least = self.axes.steps(trace.input_shape)
         for path, count in counts.items():
-            if count != least:
-                raise UnsupportedNetwork(
-                    f"{trace.where[path]}: calls: expected one in each of {least} steps, got "
-                    f"{count}: give each place in the network a module of its own, or name the "
-                    "axes of sample_input (time_axis, batch_axis)"
-                )
+            if count == least and (count > 1 or self.axes.time is not None):
+                continue
+            hint = "give each place in the network a module of its own"
+            if count == 1:
+                hint = "run='step' calls a module that makes one step in each, run=8 in 8 of them"
+            steps = f"each of {least} steps" if least > 1 else "each step"
+            raise UnsupportedNetwork(
+                f"{trace.where[path]}: calls: expected one in {steps}, got {count}: {hint}; or "
+                "name the axes of sample_input (time_axis, batch_axis)"
+            )
         return least
 
     def _put_input(self, shape: tuple[int, ...], kept: list[int]) -> None:

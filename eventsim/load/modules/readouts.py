@@ -20,17 +20,22 @@ Array = NDArray[Any]
 
 @dataclass
 class Readout:
-    """A linear layer that leads to the output: what reaches it in each step, and its bias."""
+    """A linear layer that leads to the output: what reaches it in each step, and its bias.
+
+    ``stations`` are the numbers of its stations; there are none where it is applied to a sum over
+    all steps, of which each step has its share here.
+    """
 
     name: str
     shape: Shape
     chains: list[Chain]
     bias: Array | None
+    stations: tuple[int, ...]
 
 
 def readouts(graph: Graph, rows: list[tuple[str, str, str]]) -> list[Readout]:
     """The last layers of a module; ``rows`` gets one for each that is left out."""
-    labels = _shown(graph.trace.outputs)
+    labels = _shown([known for known, _ in graph.trace.outputs])
     numbers: Any = np.unique(graph.places.source[labels]) if labels.size else []
     by_layer: dict[Any, list[int]] = {}
     for number in map(int, numbers):
@@ -61,7 +66,9 @@ def readouts(graph: Graph, rows: list[tuple[str, str, str]]) -> list[Readout]:
             continue
         if bias is not None:
             bias = bias / share
-        found.append(Readout(layer.name, graph.stations[stations[0]].shape, chains, bias))
+        shape = graph.stations[stations[0]].shape
+        kept = tuple(stations) if share == 1 else ()
+        found.append(Readout(layer.name, shape, chains, bias, kept))
     return found
 
 

@@ -14,7 +14,7 @@ from eventsim.load.modules.recognise import Recognised, described, recognised
 __all__ = ["Trace", "traced"]
 
 #: Modules whose functions cannot be followed.
-_COMPILED = ("ScriptModule", "RecursiveScriptModule", "TopLevelTracedModule")
+_COMPILED = ("ScriptModule", "RecursiveScriptModule", "TopLevelTracedModule", "OptimizedModule")
 
 
 class Trace(Follower):
@@ -27,7 +27,7 @@ class Trace(Follower):
     where : dict of str to str
         How messages name them.
     outputs : list
-        What is known of the tensors that the module returned.
+        What is known of each tensor that the module returned, and its values.
     """
 
     def __init__(self, module: Any) -> None:
@@ -37,7 +37,7 @@ class Trace(Follower):
         self.neurons: dict[str, Recognised] = {}
         self.where: dict[str, str] = {}
         self.counts: dict[str, int] = {}
-        self.outputs: list[Any] = []
+        self.outputs: list[tuple[Any, Any]] = []
         self._entering: Any = None
         self._last: dict[str, Any] = {}
         self._find(module, "")
@@ -195,7 +195,11 @@ def traced(module: Any, tensor: Any, run: Callable[[Any, Any], Any]) -> Trace:
         with torch.no_grad(), Following():
             trace.enter(tensor)
             result = run(module, tensor)
-            trace.outputs = [known for t in tensors(result) if (known := trace.of(t)) is not None]
+            trace.outputs = [
+                (known, tensor.detach().cpu().numpy())
+                for tensor in tensors(result)
+                if (known := trace.of(tensor)) is not None
+            ]
     finally:
         for handle in handles:
             handle.remove()

@@ -13,6 +13,7 @@ from eventsim.discretization import Discretization
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.build import Built
 from eventsim.load.modules.graph import Graph
+from eventsim.load.modules.outputs import compared_outputs
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population
@@ -27,11 +28,12 @@ ROUNDINGS = 16
 
 
 class Comparison(NamedTuple):
-    """Spikes that were compared, and the places at which rounding decided."""
+    """Spikes that were compared, the places at which rounding decided, and numbers of readouts."""
 
     steps: int
     spikes: int
     ties: int
+    numbers: int
 
 
 def compare(graph: Graph, built: Built, x: Array) -> Comparison:
@@ -45,6 +47,11 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
         A spike differs that rounding does not explain; the message names the first one.
     """
     net, disc = built.network, built.discretization
+    if not (disc.cells or graph.static or np.isin(x, (0, 1)).all()):
+        raise UnsupportedNetwork(
+            f"from_torch: sample_input: expected spikes of 0 and 1, as the rule {disc.rule!r} "
+            "takes no analog numbers in steps, got others"
+        )
     twin = disc.run(net, x, layers=True)
     pairs = []
     for number in graph.order:
@@ -64,7 +71,7 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
     spikes = 0
     for _, _, theirs, _ in pairs:
         spikes += sum(int(theirs[k, :n].sum()) for k, n in enumerate(until))
-    return Comparison(int(until.sum()), spikes, ties)
+    return Comparison(int(until.sum()), spikes, ties, compared_outputs(graph, built, x, until))
 
 
 def _check_whole(graph: Graph, path: str, spikes: Array) -> None:
@@ -83,7 +90,7 @@ def _explained(
 ) -> int:
     """Number of samples in which rounding explains the first difference; an error for others."""
     net, disc = built.network, built.discretization
-    twin = disc.run(net, x, layers=True)
+    twin: Any = disc.run(net, x, layers=True)
     first = sorted((int(until[k]), k) for k in range(graph.samples) if until[k] < graph.steps)
     for step, sample in first:
         path, name, theirs, ours = next(
