@@ -18,6 +18,7 @@ __all__ = ["FRAMEWORKS", "Recognised", "described", "recognised"]
 FRAMEWORKS: dict[str, Any] = {
     "norse": "eventsim.load.modules.norse",
     "spikingjelly": "eventsim.load.modules.spikingjelly",
+    "snntorch": "eventsim.load.modules.snntorch",
     "spikingtorch": "eventsim.load.modules.spikingtorch",
 }
 
