@@ -9,6 +9,7 @@
 #   make performance   all measurements with peers, on a quiet machine; writes docs/performance.md
 #                      (ROUNDS=1 for a try, FULL= leaves out the largest network)
 #   make docs          the documentation, in docs/_build/html
+#   make test-frameworks  the tests against snnTorch and other frameworks, which it installs
 #   make test-browser  the report in Chromium, which must be there (CHROMIUM=... names it)
 #   make validation    the studies, one claim each
 #   make format        rewrite the sources in the house style
@@ -21,11 +22,13 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+FRAMEWORKS := $(VENV)/frameworks
+FRAMEWORKS_PIP := $(FRAMEWORKS)/bin/python -m pip --disable-pip-version-check
 PEERS := $(VENV)/peers
 PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser check wheel bench bench-peers performance \
+.PHONY: help demo test test-browser test-frameworks check wheel bench bench-peers performance \
   docs validation format clean
 
 help:
@@ -46,7 +49,8 @@ $(VENV)/dev.stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	$(PIP) install --quiet --editable ".[dev]"
 	touch $(VENV)/base.stamp $@
 
-$(VENV)/docs.stamp: pyproject.toml | $(BIN)/python
+$(VENV)/docs.stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python tools/install_torch.py
 	$(PIP) install --quiet --editable ".[docs]"
 	touch $(VENV)/base.stamp $@
 
@@ -58,6 +62,20 @@ test: $(VENV)/dev.stamp
 
 test-browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest browser_tests $(ARGS)
+
+# The frameworks pull in old versions of other packages, so they get an environment of their own.
+# Their tests are left out for those that an index does not have.
+$(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python tools/install_torch.py
+	$(FRAMEWORKS_PIP) install --quiet --editable ".[snntorch]" nirtorch \
+	  hypothesis pytest scikit-learn
+	-$(FRAMEWORKS_PIP) install --quiet --no-deps spikingtorch
+	touch $@
+
+test-frameworks: $(FRAMEWORKS)/stamp
+	$(FRAMEWORKS)/bin/python -m pytest tests/frameworks tests/test_framework_records.py \
+	  tests/test_gallery.py $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -32,7 +32,15 @@ sphinx_gallery_conf = {
     "gallery_dirs": "_build/gallery",
     "filename_pattern": r"\.py$",
     "within_subsection_order": ExplicitOrder(
-        ["grazing_spike.py", "adaptation.py", "ring.py", "brunel.py", "cuba.py", "nir_boxes.py"]
+        [
+            "grazing_spike.py",
+            "adaptation.py",
+            "ring.py",
+            "brunel.py",
+            "cuba.py",
+            "nir_boxes.py",
+            "snntorch_digits.py",
+        ]
     ),
     "run_stale_examples": True,  # the figures are those of this eventsim
     "notebook_extensions": set(),

@@ -50,7 +50,18 @@ def nir_boxes(scope):
     np.testing.assert_allclose(scope["times"], exact, atol=1e-9)  # as pulses
 
 
-CLAIMS = {f.__name__: f for f in (grazing_spike, adaptation, ring, brunel, cuba, nir_boxes)}
+def snntorch_digits(scope):
+    assert scope["different"] == 0 and scope["theirs"].sum() > 5000
+    assert scope["report"].coarse.accuracy.value > 0.85
+    assert scope["report"].continuous[0].accuracy.value > 0.8
+
+
+CLAIMS = {
+    f.__name__: f
+    for f in (grazing_spike, adaptation, ring, brunel, cuba, nir_boxes, snntorch_digits)
+}
+#: What an example needs that is not among the development packages.
+NEEDS = {"snntorch_digits": "snntorch"}
 
 
 def test_every_example_has_its_place_and_its_test():
@@ -60,6 +71,8 @@ def test_every_example_has_its_place_and_its_test():
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_example(name, monkeypatch, tmp_path):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])  # make test-frameworks and make docs run it
     monkeypatch.setattr(pyplot, "show", lambda: None)
     monkeypatch.chdir(tmp_path)
     try:
