@@ -61,6 +61,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": None,
         "help": "NIR: spike at the threshold, not only above it.",
     },
+    "exporter": {
+        "type": click.Choice(["snntorch"]),
+        "help": "NIR: framework that wrote the file, to correct what it is known to write wrongly.",
+    },
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from eventsim.errors import EventsimError, FileError, InvalidType, UnsupportedNetwork
 from eventsim.load import hdf5
+from eventsim.load.nir_exporters import corrected, merged
 from eventsim.load.nir_file import flatten, is_nir, is_nir_data, read_raw
 from eventsim.load.nir_options import Options, Row
 from eventsim.load.nir_table import table
@@ -56,6 +57,7 @@ def load_nir(
     t_ref: float | None = None,
     recurrent_delay: float | None = None,
     fires_at_equality: bool | None = None,
+    exporter: str | None = None,
 ) -> NirNetwork:
     """Read a NIR file.
 
@@ -88,6 +90,9 @@ def load_nir(
         Seconds, > 0, for the projections that close a cycle without a Delay node. Default ``dt``.
     fires_at_equality : bool
         Default False: a neuron fires above its threshold, as NIR defines it.
+    exporter : {"snntorch"} or None
+        Framework that wrote the file, whose known departures from NIR are then corrected, each
+        with a row in the table. Default None: the file means what NIR defines.
 
     Returns
     -------
@@ -125,10 +130,10 @@ def load_nir(
         "fires_at_equality": fires_at_equality,
     }  # fmt: skip
     if not isinstance(path, str | os.PathLike):
-        return _network(_raw_of_graph(path), "NIRGraph", given)
+        return _network(_raw_of_graph(path), "NIRGraph", given, exporter)
     with hdf5.opened(path, _WHAT) as file:
         raw = _raw_of_file(file)
-    return _network(raw, str(path), given)
+    return _network(raw, str(path), given, exporter)
 
 
 def _raw_of_file(file: Any) -> dict[str, Any]:
@@ -143,9 +148,14 @@ def _raw_of_file(file: Any) -> dict[str, Any]:
     return read_raw(file)
 
 
-def _network(raw: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> NirNetwork:
+def _network(
+    raw: Mapping[str, Any], name: str, given: Mapping[str, Any], exporter: str | None
+) -> NirNetwork:
     """The network of nested dicts, with the options of :func:`load_nir`."""
     graph = flatten(raw, name)
+    own: list[Row] = []
+    if exporter is not None:
+        graph, given, own = corrected(exporter, graph, given)
     options = Options.of(graph, given)
     walk = Walk(graph, options)
     try:
@@ -157,7 +167,7 @@ def _network(raw: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Nir
             raise
         kind = UnsupportedNetwork if isinstance(error, UnsupportedNetwork) else FileError
         raise kind(f"{name}: {error}") from error
-    return NirNetwork(network, table(graph, options, walk.rows), walk.ports)
+    return NirNetwork(network, merged(table(graph, options, walk.rows), own), walk.ports)
 
 
 def _raw_of_graph(graph: Any) -> dict[str, Any]:

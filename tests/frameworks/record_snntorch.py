@@ -20,11 +20,18 @@ def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
 
 
 def neurons(
-    rng: np.random.Generator, kind: str, n: int, mechanism: str, delay: bool, dtype: str
+    rng: np.random.Generator,
+    kind: str,
+    n: int,
+    mechanism: str,
+    delay: bool,
+    dtype: str,
+    low: float = -0.1,
+    high: float = 1.1,
 ) -> tuple[Any, dict[str, Any]]:
     """A module with random parameters, and the layer of a case that it is."""
     real = TYPES[dtype]
-    rates = {name: torch.tensor(rng.uniform(-0.1, 1.1, n)) for name in ("alpha", "beta")}
+    rates = {name: torch.tensor(rng.uniform(low, high, n)) for name in ("alpha", "beta")}
     if "Synaptic" not in kind:
         del rates["alpha"]
     numbers = {**rates, "threshold": torch.tensor(rng.uniform(0.3, 1.5, n))}
@@ -90,8 +97,8 @@ def networks() -> list[dict[str, Any]]:
             weight = dyadic(rng, (n, n_in), -100, 200).astype(np.float32)
             bias = dyadic(rng, n, -20, 30).astype(np.float32)
             linear.weight.data, linear.bias.data = torch.tensor(weight), torch.tensor(bias)
-            mechanism, delay = MECHANISMS[rng.integers(2)], bool(rng.integers(2))
-            module, layer = neurons(rng, kind, n, mechanism, delay, "float32")
+            delay = bool(rng.integers(2))
+            module, layer = neurons(rng, kind, n, MECHANISMS[seed % 2], delay, "float32", 0.1, 0.98)
             with torch.no_grad():
                 charge = linear(torch.tensor(signal)).numpy()
             spikes, v = outputs(module, charge)
