@@ -286,6 +286,59 @@ def test_residual_sums():
     assert (one_to_one.weight == 0.25).all()
 
 
+def test_writes_in_place():
+    """Memory that is written into, through views as well, holds what was written last."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc1, self.lif1 = nn.Linear(6, 10), Keeping()
+            self.fc2, self.lif2, self.unused = nn.Linear(10, 4), Keeping(), Keeping()
+
+        def forward(self, x):
+            kept, out = torch.ones(x.shape[1], 10), torch.empty(*x.shape[:2], 4)
+            for t, part in enumerate(x):
+                kept.copy_(self.lif1(self.fc1(part)))
+                kept[:, 3:5] = kept[:, 5:7].clone()
+                kept[:, 9] *= 0.5
+                kept[:, 0].zero_()
+                current = self.fc2(kept)
+                current.sub_(0.25).neg_().mul_(-1.0)
+                out[t] = self.lif2(current)
+                kept.fill_(1.0)
+            return out
+
+    net, disc = converted(Net(), spikes(STEPS, SAMPLES, 6))
+    assert "neurons unused: left out (the module did not call them)" in disc.notes
+    assert len(net.projections) == 2
+
+
+def test_one_tensor_through_another():
+    """What is written into a view is written into the tensor, and into its other views."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc1, self.lif1 = nn.Linear(6, 8), Keeping()
+            self.fc2, self.lif2 = nn.Linear(8, 4), Keeping()
+
+        def forward(self, x):
+            every = torch.zeros(*x.shape[:2], 8)
+            out = torch.zeros(x.shape[1], x.shape[0], 4).transpose(0, 1)
+            for t, part in enumerate(x):
+                every[t].copy_(self.lif1(self.fc1(part)))
+                flat = every.view(len(x), -1)
+                every[t, :, 1:3].mul_(0.5).add_(0.25)
+                every[t].T[4] += every[t, :, 5]
+                flat[t, 7] = 0.0 * flat[t, 6]
+                flat[t, 7::8] = flat[t, 6::8]
+                out[t] = self.lif2(self.fc2(every[t]))
+            return out
+
+    net, _ = converted(Net(), spikes(STEPS, SAMPLES, 6))
+    assert len(net.projections) == 2
+
+
 def test_recurrence_in_the_loop():
     class Net(nn.Module):
         def __init__(self):

@@ -56,6 +56,11 @@ def converted(
     x = _arranged(values, graph)
     found = compare(graph, built, x)
     rows = list(built.rows)
+    rows += [
+        (f"neurons {path}", "left out", "the module did not call them")
+        for path in trace.neurons
+        if path not in graph.spikes
+    ]
     samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
     told = f"{found.spikes} spikes in {found.steps} steps of {samples}"
     rows.append(("comparison with the module", told, "all equal"))

@@ -59,16 +59,11 @@ class Unknown:
         The module in which it was called.
     sources : list
         What is known of its arguments.
-    before, changed_by
-        For a tensor whose memory was changed through another one: what was known of it, and
-        the other one.
     """
 
     function: str
     place: str
     sources: list[Any] = field(default_factory=list)
-    before: Expression | None = None
-    changed_by: Any = None
 
     def first(self) -> Unknown | State:
         """The first of the functions without a rule, from which the others follow."""
@@ -93,13 +88,16 @@ def added(parts: list[tuple[Any, float]], shape: Any) -> Expression:
     """The sum of factors times expressions or constant tensors, broadcast to ``shape``."""
     terms: list[Term] = []
     constant = None
+    signals = [part for part, _ in parts if isinstance(part, Expression)]
+    device = signals[0].terms[0].labels.device if signals else None
     for part, factor in parts:
         if isinstance(part, Expression):
             terms += [_times(_widened(term, shape), factor) for term in part.terms]
             part = part.constant
             if part is None:
                 continue
-        wide = part.double().broadcast_to(shape) * factor
+        # A Python number comes as a tensor on no device in particular (None: where it is).
+        wide = part.to(device).double().broadcast_to(shape) * factor
         constant = wide if constant is None else constant + wide
     return Expression(terms, constant)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.load.modules.expressions import Expression, Term, Unknown
+from eventsim.load.modules.expressions import Expression, Term, Unknown, moved
 from eventsim.load.modules.functions import (
     IN_PLACE,
     SHAPE_ONLY,
@@ -125,7 +125,6 @@ class Follower:
         known, before = self.of, None
         if writes:
             target = args[0]
-            self._mend(target, args)
             with self.aside():
                 before, was = target.clone(), self.of(target)
 
@@ -176,38 +175,25 @@ class Follower:
             sources = [s for t in tensors((args, kwargs)) if (s := known(t)) is not None]
             done = [Unknown(full, self._place, sources)] * len(results)
         for tensor, value in zip(results, done, strict=True):
-            self.set(tensor, value)
-
-    def _mend(self, target: Any, args: tuple[Any, ...]) -> None:
-        """``a[k] += b`` changes a part of ``a`` and then puts it where it is already."""
-        known = self.of(target)
-        if (
-            len(args) == 3
-            and isinstance(known, Unknown)
-            and known.changed_by is not None
-            and known.changed_by is args[2]
-        ):
-            self.set(target, known.before)
+            constant = isinstance(value, Expression) and not value.terms
+            self.set(tensor, None if constant else value)
 
     def _changed(self, target: Any) -> None:
-        """A tensor was written into: others that share its memory are other values now."""
+        """A tensor was written into: so were others that share its memory."""
         memory = target.untyped_storage().data_ptr()
-        others = [t for t in list(self._values) if t is not target]
-        if target._is_view() and target._base is not None:
+        others = [tensor for tensor in list(self._values) if tensor is not target]
+        if target._is_view() and all(target._base is not tensor for tensor in others):
             others.append(target._base)
+        now = self.of(target)
         for other in others:
-            if other is not target and other.untyped_storage().data_ptr() == memory:
-                known = self.of(other)
-                if isinstance(known, Expression | None):
-                    self.set(
-                        other,
-                        Unknown(
-                            "a change in place through another tensor of the same memory",
-                            self._place,
-                            before=known,
-                            changed_by=target,
-                        ),
-                    )
+            if other is target or other.untyped_storage().data_ptr() != memory:
+                continue
+            was = self.of(other)
+            if isinstance(was, Expression | None) and isinstance(now, Expression | None):
+                if was is not None or now is not None:
+                    self.set(other, _overwritten(other, was, target, now))
+            else:
+                self.set(other, Unknown("a write into its memory", self._place, [now, was]))
 
     @property
     def _place(self) -> str:
@@ -255,6 +241,32 @@ class Follower:
         if constant is not None and bool(torch.count_nonzero(constant)):
             done.constant = constant
         return [done]
+
+
+def _overwritten(
+    other: Any, was: Expression | None, target: Any, now: Expression | None
+) -> Expression:
+    """What a tensor is made of after ``target``, which shares its memory, was written into."""
+    import torch
+
+    def places(tensor: Any) -> Any:
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        every = torch.arange(size, device=tensor.device)
+        return every.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+
+    here = places(target).reshape(-1)
+    index = torch.full((int(here.max()) + 1,), -1, device=here.device)
+    index[here] = torch.arange(here.numel(), device=here.device)
+    at = places(other)
+    at = torch.where(at < index.numel(), index[at.clamp(max=index.numel() - 1)], -1)
+    hit = at >= 0
+
+    def move(pair: list[Any]) -> Any:
+        written = pair[0].clone()
+        written[hit] = pair[1].reshape(-1)[at[hit]].to(written.dtype)
+        return written
+
+    return moved([(other, was), (target, now)], move)[0]
 
 
 def _double(value: Any) -> Any:
