@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from eventsim import checks
 from eventsim.convolution import Conv2d, image_shape
-from eventsim.discrete.counterpart import Options
 from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, FileError, UnsupportedNetwork
 from eventsim.load.architecture import CLASSES, Architecture, Layer
@@ -90,6 +89,9 @@ class _Builder:
         self.tensors = Tensors(file, tensors)
         self.neurons = Neurons(architecture, self.tensors, self.note)
         self.dt = architecture.discretization.dt
+        # Imported here because it brings the compiler with it.
+        from eventsim.discrete.counterpart import Options
+
         self.cells = FrameworkCells(
             self.tensors, self.dt, Options(**architecture.conventions), self.note
         )

@@ -23,16 +23,18 @@ import importlib
 import inspect
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.discrete.counterpart import Counterpart, Options, counterpart
 from eventsim.errors import EventsimError, FileError, InvalidType
 from eventsim.load.architecture import CLASSES, Layer
 from eventsim.load.tensors import Tensors
 from eventsim.step_rule import StepRule
+
+if TYPE_CHECKING:
+    from eventsim.discrete.counterpart import Counterpart, Options
 
 __all__ = ["FrameworkCells"]
 
@@ -62,6 +64,9 @@ class FrameworkCells:
 
     def population(self, layer: Layer, shape: tuple[int, ...]) -> Any:
         """The neurons of one layer, arranged in ``shape``."""
+        # Imported here because it brings the compiler with it.
+        from eventsim.discrete.counterpart import counterpart
+
         where = f"{self._tensors.file}: {layer.where}"
         bias: dict[str, Any] = {
             field: self._per_channel(layer, layer.values[key], shape)
