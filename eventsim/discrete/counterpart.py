@@ -56,8 +56,6 @@ class Options:
     t_ref : float
         Refractory period in seconds of every layer. Default 0, as the frameworks have none; the
         step caps the rate as the framework does.
-    recurrent_delay : float or None
-        Delay in seconds of projections that lead back. Default None: one step.
     reset : {"value", "subtract"} or None
         Reset of the continuous neurons. Default None: as the framework.
     accept : tuple of str
@@ -72,7 +70,6 @@ class Options:
     decay: str = "exact"
     jump: str = "charge"
     t_ref: float = 0.0
-    recurrent_delay: float | None = None
     reset: str | None = None
     accept: tuple[str, ...] = ()
 
@@ -89,9 +86,6 @@ class Options:
         if t_ref < 0:
             raise checks.fail(where, "t_ref", "seconds >= 0", self.t_ref)
         object.__setattr__(self, "t_ref", t_ref)
-        if self.recurrent_delay is not None:
-            delay = checks.positive(where, "recurrent_delay", self.recurrent_delay)
-            object.__setattr__(self, "recurrent_delay", delay)
         if isinstance(self.accept, str):
             raise InvalidType(f"{where}: accept: expected a tuple of names, got {self.accept!r}")
         for name in self.accept:
