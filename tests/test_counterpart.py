@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from eventsim import Dense, Discretization, Input, Network, SpikeTrain, simulate
 from eventsim.discrete.counterpart import Options, counterpart
+from eventsim.discrete.frameworks import norse, spikingjelly
 from eventsim.errors import EventsimError, UnsupportedNetwork
 from eventsim.step_rule import StepRule
 
@@ -26,6 +27,16 @@ GRID_RULES = {
     "quotient": StepRule("a", leak=4.0, membrane="quotient", fires_at_equality=True),
     "quotient_leak": StepRule("a", leak=4.0, membrane="quotient_leak", reset="subtract"),
     "no leak": StepRule("a", leak=1.0, fires_at_equality=True),
+    "Norse, box": norse.lif_box(tau_mem_inv=512.0, v_leak=0.25, v_reset=-0.25, dt=DT),
+    "Norse, subtracting": norse.lif_box(tau_mem_inv=256.0, dt=DT, reset="subtract"),
+    "Norse, no leak": norse.iaf(v_th=0.75, v_reset=0.125),
+    "SpikingJelly, IF": spikingjelly.if_node(v_reset=None),
+    "SpikingJelly, LIF": spikingjelly.lif_node(tau=4.0, v_reset=-0.5),
+    # Not at equality: a factor of 0.5 in each step is not exactly that of an exponential.
+    "SpikingJelly, LIF, input whole": spikingjelly.lif_node(
+        decay_input=False, v_reset=None, v_threshold=0.9
+    ),
+    "SpikingJelly, PLIF": spikingjelly.parametric_lif_node(q=0.25, decay_input=False),
     "several": StepRule("a", leak=0.75, reset="subtract", max_spikes=2**16),
 }
 

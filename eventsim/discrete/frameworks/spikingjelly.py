@@ -157,8 +157,10 @@ def parametric_lif_node(
     if (q is None) == (w is None):
         raise checks.fail(where, "q", "either q or w", {"q": q, "w": w})
     if q is None:
-        kind = w.dtype.type if isinstance(w, np.ndarray | np.generic) else float
-        q = float(kind(1.0) / (kind(1.0) + np.exp(-kind(checks.scalar(where, "w", w)))))
+        checks.scalar(where, "w", w)
+        wide = np.asarray(w) if isinstance(w, np.ndarray | np.generic) else np.float64(w)
+        one = wide.dtype.type(1.0)
+        q = float(one / (one + np.exp(-wide)))
     if not 0.0 < checks.scalar(where, "q", q) < 1.0:
         raise checks.fail(where, "q", "a number in (0, 1)", q)
     common = _common(v_threshold, v_reset, fires_at_equality)
