@@ -62,7 +62,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "NIR: spike at the threshold, not only above it.",
     },
     "exporter": {
-        "type": click.Choice(["snntorch"]),
+        "type": click.Choice(["snntorch", "norse", "spikingjelly"]),
         "help": "NIR: framework that wrote the file, to correct what it is known to write wrongly.",
     },
 }

@@ -90,7 +90,7 @@ def load_nir(
         Seconds, > 0, for the projections that close a cycle without a Delay node. Default ``dt``.
     fires_at_equality : bool
         Default False: a neuron fires above its threshold, as NIR defines it.
-    exporter : {"snntorch"} or None
+    exporter : {"snntorch", "norse", "spikingjelly"} or None
         Framework that wrote the file, whose known departures from NIR are then corrected, each
         with a row in the table. Default None: the file means what NIR defines.
 

@@ -8,7 +8,8 @@ snnTorch 1.0.0 writes a step of 0.0001 s into every file, and with the factors `
 ``alpha`` of a step ``tau = dt / (1 - beta)`` and ``r = tau / dt``, so that a spike adds its
 weight to v; for a current ``w_in = tau_syn / dt``. Here the times become
 :math:`-dt / \ln \beta`, ``r`` and ``w_in`` such that a spike and a bias do in continuous time
-what :func:`eventsim.from_torch` lets them do.
+what :func:`eventsim.from_torch` lets them do. Norse and SpikingJelly have files of their own,
+:mod:`~eventsim.load.nir_norse` and :mod:`~eventsim.load.nir_spikingjelly`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from eventsim import checks
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.nir_file import Graph, Node
 from eventsim.load.nir_neurons import SPIKING
+from eventsim.load.nir_norse import norse
 from eventsim.load.nir_options import Row
+from eventsim.load.nir_spikingjelly import spikingjelly
 
 __all__ = ["EXPORTERS", "corrected", "merged"]
 
@@ -179,4 +182,8 @@ def _snntorch_rows(kinds: set[str], given: dict[str, Any], dt: float, stands: bo
 
 
 #: Name -> what puts its files right: (graph, options) -> (graph, options, rows).
-EXPORTERS: dict[str, Callable[[Graph, dict[str, Any]], Corrected]] = {"snntorch": _snntorch}
+EXPORTERS: dict[str, Callable[[Graph, dict[str, Any]], Corrected]] = {
+    "snntorch": _snntorch,
+    "norse": norse,
+    "spikingjelly": spikingjelly,
+}
