@@ -68,7 +68,7 @@ test-browser: $(VENV)/dev.stamp
 $(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	$(BIN)/python -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/python tools/install_torch.py
-	$(FRAMEWORKS_PIP) install --quiet --editable ".[snntorch]" nirtorch \
+	$(FRAMEWORKS_PIP) install --quiet --editable ".[norse,snntorch,spikingjelly]" nirtorch \
 	  hypothesis pytest scikit-learn
 	-$(FRAMEWORKS_PIP) install --quiet --no-deps spikingtorch
 	touch $@

@@ -40,6 +40,8 @@ sphinx_gallery_conf = {
             "cuba.py",
             "nir_boxes.py",
             "snntorch_digits.py",
+            "norse_yin_yang.py",
+            "spikingjelly_residual.py",
         ]
     ),
     "run_stale_examples": True,  # the figures are those of this eventsim

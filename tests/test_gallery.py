@@ -56,12 +56,34 @@ def snntorch_digits(scope):
     assert scope["report"].continuous[0].accuracy.value > 0.8
 
 
+def norse_yin_yang(scope):
+    assert scope["different"] == 0 and scope["theirs"].sum() > 5000
+    assert scope["report"].coarse.accuracy.value > 0.75
+    assert scope["report"].continuous[0].accuracy.value > 0.65
+
+
+def spikingjelly_residual(scope):
+    assert scope["different"] == 0 and scope["theirs"].sum() > 2000
+    arriving = [p.source for p in scope["network"].projections if p.target == "head.2"]
+    assert arriving == ["stem.2", "block.5"]
+    free, capped = scope["reports"].values()
+    assert free.coarse.accuracy.value > 0.8 and free.continuous[0].accuracy.value > 0.8
+    assert capped.continuous[0].accuracy.value < free.continuous[0].accuracy.value
+
+
 CLAIMS = {
     f.__name__: f
-    for f in (grazing_spike, adaptation, ring, brunel, cuba, nir_boxes, snntorch_digits)
-}
+    for f in (
+        grazing_spike, adaptation, ring, brunel, cuba, nir_boxes, snntorch_digits, norse_yin_yang,
+        spikingjelly_residual,
+    )
+}  # fmt: skip
 #: What an example needs that is not among the development packages.
-NEEDS = {"snntorch_digits": "snntorch"}
+NEEDS = {
+    "snntorch_digits": "snntorch",
+    "norse_yin_yang": "norse",
+    "spikingjelly_residual": "spikingjelly",
+}
 
 
 def test_every_example_has_its_place_and_its_test():
