@@ -228,6 +228,8 @@ def own_step(x: Any, state: Any, p: Any, dt: float) -> Any:
     [
         (Own(), "forward: expected that of norse's SNNCell"),
         (norse.LIFBoxCell(norse.LIFBoxParameters(reset_method=own_reset)), "p.reset_method"),
+        (norse.LIBoxCell(), "type: expected neurons that spike, got a leaky integrator"),
+        (norse.LILinearCell(4, 2), "type: expected neurons that spike, got a leaky integrator"),
         (norse.LIFAdExCell(), "activation: expected a function of Norse's among"),
         (SNNCell(own_step, lambda x: None, None), "activation: expected .* got own_step"),
         (

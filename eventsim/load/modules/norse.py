@@ -35,6 +35,8 @@ STEPS: dict[str, tuple[Callable[..., StepRule], tuple[str, ...]]] = {
     "lsnn_adjoint_step": (norse.lsnn, _LSNN),
     "iaf_feed_forward_step": (norse.iaf, ("v_th", "v_reset")),
 }
+#: Leaky integrators, which give potentials.
+READOUTS = ("LI", "LICell", "LIBoxCell", "LILinearCell")
 #: Base class of Norse -> whether it is recurrent, and whether a call makes all steps.
 KINDS = {
     "SNNCell": (False, False),
@@ -55,6 +57,13 @@ def recognise(module: Any, where: str) -> Recognised | None:
         Neurons that eventsim has no rule for, or that differ from those of their class.
     """
     base = _base(module)
+    for kind in type(module).__mro__:
+        if kind.__name__ in READOUTS and _norses(kind):
+            raise UnsupportedNetwork(
+                f"{where}: type: expected neurons that spike, got a leaky integrator, whose "
+                "potential is no spike: hand over the module without it, or with neurons of spikes "
+                "in its place"
+            )
     if base is None:
         return None
     recurrent, sequence = KINDS[base.__name__]
