@@ -119,6 +119,7 @@ MEASURE := --repeat $(ROUNDS) --overwrite --json $(MEASURED)
 performance: $(PEERS)/stamp
 	mkdir -p $(MEASURED)
 	$(PEERS)/bin/python -m benchmarks --peers $(FULL) $(MEASURE)/speed.json
+	$(PEERS)/bin/python -m benchmarks.conv_layers $(MEASURE)/convolutions.json
 	$(PEERS)/bin/python -m benchmarks.shares $(MEASURE)/shares.json
 	$(PEERS)/bin/python -m benchmarks.variants $(MEASURE)/variants.json
 	$(PEERS)/bin/python -m benchmarks.exactness --overwrite --json $(MEASURED)/exactness.json

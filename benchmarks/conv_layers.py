@@ -19,7 +19,7 @@ from typing import Any
 
 import eventsim as es
 from benchmarks import report
-from benchmarks.arguments import add_json, check_json, positive
+from benchmarks.command import Command, Record, add_repeat
 from benchmarks.engines import neurons
 from benchmarks.roofline import roofline
 from benchmarks.timing import Spread
@@ -116,20 +116,19 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_repeat(parser, REPEAT)
+
+
+def _measure(chosen: argparse.Namespace) -> Iterator[tuple[str, Record]]:
+    for kind, spread in KINDS.items():
+        for layer in layers(convolutional("W4", spread)):
+            yield f"{layer.name}, {kind}", measure(layer, chosen.repeat)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.conv_layers", description=__doc__)
-    parser.add_argument("--repeat", type=positive, default=REPEAT)
-    add_json(parser)
-    chosen = parser.parse_args(arguments)
-    check_json(parser, chosen)
-    records = {
-        f"{layer.name}, {kind}": measure(layer, chosen.repeat)
-        for kind, spread in KINDS.items()
-        for layer in layers(convolutional("W4", spread))
-    }
-    print(table(records))
-    if chosen.json:
-        report.write(chosen.json, {"layers": records}, "benchmarks.conv_layers")
+    command = Command("benchmarks.conv_layers", __doc__, "layers", _options, _measure, table)
+    command.run(arguments)
     return 0
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import cores, exactness, growth, latency, report, shares, variants
+from benchmarks import conv_layers, cores, exactness, growth, latency, report, shares, variants
 
 __all__ = ["FOLDER", "PAGE", "filled", "main", "read"]
 
@@ -58,6 +58,9 @@ SECTIONS = {
     "conditions": _Section("speed", _conditions),
     "summary": _Section("speed", lambda content: report.summary(content["workloads"])),
     "workloads": _Section("speed", _workloads),
+    "convolutions": _with_conditions(
+        "convolutions", lambda content: conv_layers.table(content["layers"])
+    ),
     "shares": _with_conditions("shares", lambda content: shares.table(content["workloads"])),
     "variants": _with_conditions("variants", lambda content: variants.table(content["workloads"])),
     "exactness": _with_conditions("exactness", lambda content: exactness.table(content["engines"])),
