@@ -322,7 +322,11 @@ def _spike_rows(rule: StepRule, name: str, given: dict[str, Any], options: Optio
         rows.append((f"t_ref of {name}", f"{options.t_ref:g} s", "given"))
     elif rule.max_spikes == 1:
         rows.append(
-            (f"t_ref of {name}", "0", "in training at most one spike a step; t_ref=dt caps it so")
+            (
+                f"t_ref of {name}",
+                "0",
+                "in training one spike a step at most; t_ref=dt caps it so, but drops its input",
+            )
         )
     rows += [
         (f"{loss} of {name}", "left out", "accepted")
