@@ -185,6 +185,8 @@ def counterpart(
         )
     for field in ("v_leak", "v_threshold", "v_init"):
         given[field] = rule.array(field, n)
+    if np.array_equal(given["v_init"], given["v_leak"]):
+        del given["v_init"]
     given["v_reset"] = rule.array("v_reset", n) if spiking else given["v_leak"]
     given["reset"] = options.reset or ("subtract" if rule.reset == "subtract" else "value")
     several = rule.max_spikes > 1
