@@ -81,8 +81,8 @@ ADAPTATIONS = {
 }
 
 _NUMBERS = (
-    "leak", "gain", "v_leak", "synapse_leak", "v_threshold", "v_reset", "v_min", "v_init",
-    "adapt_leak", "adapt_jump", "bias", "feedback_bias", "v_bias",
+    "leak", "gain", "v_leak", "synapse_leak", "synapse_gain", "v_threshold", "v_reset",
+    "v_subtract", "v_min", "v_init", "adapt_leak", "adapt_jump", "bias", "feedback_bias", "v_bias",
 )  # fmt: skip
 _WORDS: tuple[tuple[str, Any], ...] = (
     ("membrane", MEMBRANES),
@@ -117,6 +117,9 @@ class StepRule:
         One of :data:`SYNAPSES`, or None: the input drives the membrane itself. Default None.
     synapse_leak : float or array
         Number of the synapse's equation.
+    synapse_gain : float or array
+        What the current is multiplied by once more where it decays, for ``"factor"`` only.
+        Default 1.
     order : str
         One of :data:`ORDERS`; only used with a synapse.
     feedback : str
@@ -137,6 +140,9 @@ class StepRule:
     v_reset, v_min, v_init : float or array
         Potential after a reset to a value, floor of the potential, first potential. Defaults 0,
         minus infinity, 0.
+    v_subtract : float or array
+        What a spike subtracts, for a reset ``"subtract"`` of another amount than the threshold.
+        Default 0: ``theta``.
     adaptation : str or None
         One of :data:`ADAPTATIONS`, or None. Default None.
     adapt_leak, adapt_jump : float or array
@@ -170,6 +176,7 @@ class StepRule:
     v_leak: Any = 0.0
     synapse: str | None = None
     synapse_leak: Any = 0.0
+    synapse_gain: Any = 1.0
     order: str = ORDERS[0]
     feedback: str = "apart"
     v_threshold: Any = 1.0
@@ -179,6 +186,7 @@ class StepRule:
     reset_time: str = "same"
     reset_drops_input: bool = False
     v_reset: Any = 0.0
+    v_subtract: Any = 0.0
     v_min: Any = -np.inf
     v_init: Any = 0.0
     adaptation: str | None = None
@@ -226,6 +234,15 @@ class StepRule:
             raise checks.fail(where, "v_leak", "0 for the membrane 'factor'", self.v_leak)
         if self.membrane != "factor" and np.any(np.not_equal(self.gain, 1.0)):
             raise checks.fail(where, "gain", f"1 for the membrane {self.membrane!r}", self.gain)
+        if self.synapse != "factor" and np.any(np.not_equal(self.synapse_gain, 1.0)):
+            raise checks.fail(
+                where, "synapse_gain", "1 without a synapse 'factor'", self.synapse_gain
+            )
+        amount = np.asarray(self.v_subtract)
+        if self.reset != "subtract" and amount.any():
+            raise checks.fail(where, "v_subtract", "0 without a reset 'subtract'", amount)
+        if amount.any() and (amount <= 0.0).any():
+            raise checks.fail(where, "v_subtract", "numbers > 0, or 0 for the threshold", amount)
         if self.membrane.startswith("quotient") and np.any(np.less_equal(self.leak, 0.0)):
             raise checks.fail(where, "leak", "time constants in steps > 0", self.leak)
         if self.max_spikes > 1 and np.any(np.less_equal(self.v_threshold, 0.0)):
@@ -261,7 +278,9 @@ class StepRule:
         """What is left of the current after a step; 0 without a synapse."""
         if self.synapse is None:
             return 0.0
-        return self.synapse_leak if self.synapse == "factor" else 1.0 - self.synapse_leak
+        if self.synapse == "factor":
+            return self.synapse_gain * self.synapse_leak
+        return 1.0 - self.synapse_leak
 
     @property
     def weight_gain(self) -> Any:
@@ -279,7 +298,10 @@ class StepRule:
         if self.synapse is not None:
             parts.insert(0, f"{SYNAPSES[self.synapse]} ({self.order})")
         if self.reset != "none":
-            parts.append(f"{RESETS[self.reset]}, {RESET_TIMES[self.reset_time]}")
+            reset = RESETS[self.reset]
+            if np.any(self.v_subtract):
+                reset = reset.replace("theta", "v_subtract")
+            parts.append(f"{reset}, {RESET_TIMES[self.reset_time]}")
         if self.adaptation is not None:
             parts.append(ADAPTATIONS[self.adaptation])
         parts.append(

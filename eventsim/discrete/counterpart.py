@@ -39,6 +39,7 @@ Row = tuple[str, str, str]
 LOSSES = {
     "v_min": "the floor of the potential, {v_min}, has no continuous form",
     "max_spikes": "at most {max_spikes} spikes a step has no continuous form",
+    "several": "several spikes of a step {why} have no continuous form; only single ones",
 }
 
 
@@ -190,7 +191,10 @@ def counterpart(
     given["v_reset"] = rule.array("v_reset", n) if spiking else given["v_leak"]
     given["reset"] = options.reset or ("subtract" if rule.reset == "subtract" else "value")
     several = rule.max_spikes > 1
-    given["multi_spike"] = several and given["reset"] == "subtract"
+    amount = rule.array("v_subtract", n)
+    if given["reset"] == rule.reset and amount.any():
+        given["v_reset"] = given["v_threshold"] - amount
+    given["multi_spike"] = several and given["reset"] == "subtract" and not amount.any()
     given["fires_at_equality"] = several or rule.fires_at_equality
     if spiking:
         rows += _spike_rows(rule, name, given, options)
@@ -209,14 +213,25 @@ def _check(rule: StepRule, where: str, options: Options, spiking: bool) -> None:
             "is not reset spikes once and stays above its threshold, got 'none' (choose one with "
             "reset=...)"
         )
-    lost = {"v_min": bool(np.any(np.isfinite(np.asarray(rule.v_min)))),
-            "max_spikes": 1 < rule.max_spikes < 2**16}  # fmt: skip
+    lost = _losses(rule, options)
     for name, is_lost in lost.items():
         if is_lost and name not in options.accept:
-            text = LOSSES[name].format(v_min=rule.v_min, max_spikes=rule.max_spikes)
+            why = "with one reset" if rule.reset == "value" else "that subtract another amount"
+            text = LOSSES[name].format(v_min=rule.v_min, max_spikes=rule.max_spikes, why=why)
             raise UnsupportedNetwork(
                 f"{where}: {name}: {text}; leave it out with accept=({name!r},)"
             )
+
+
+def _losses(rule: StepRule, options: Options) -> dict[str, bool]:
+    """Which of :data:`LOSSES` there are in the continuous form of a rule."""
+    several = rule.max_spikes > 1
+    one_by_one = rule.reset == "subtract" and not np.any(rule.v_subtract)
+    return {
+        "v_min": bool(np.any(np.isfinite(np.asarray(rule.v_min)))),
+        "max_spikes": several and rule.max_spikes < 2**16,
+        "several": several and not one_by_one and options.reset is None,
+    }
 
 
 def _time(
@@ -316,10 +331,16 @@ def _spike_rows(rule: StepRule, name: str, given: dict[str, Any], options: Optio
         )
     test = "v >= v_threshold" if given["fires_at_equality"] else "v > v_threshold"
     rows.append((f"threshold test of {name}", test, "at any time; in training at steps only"))
-    if rule.max_spikes > 1:
+    if given["multi_spike"]:
         rows.append(
             (f"spikes of {name}", "several at one time", "floor(v / v_threshold), as there")
         )
+    elif rule.max_spikes > 1:
+        why = "in training floor(v / v_threshold) in a step"
+        rows.append((f"spikes of {name}", "one at a time", why))
+    if rule.adaptation is not None and given["reset"] == "subtract" and not np.any(rule.v_subtract):
+        why = "in training the threshold of the moment"
+        rows.append((f"amount of the reset of {name}", "the threshold at rest", why))
     if options.t_ref:
         rows.append((f"t_ref of {name}", f"{options.t_ref:g} s", "given"))
     elif rule.max_spikes == 1:
@@ -332,7 +353,7 @@ def _spike_rows(rule: StepRule, name: str, given: dict[str, Any], options: Optio
         )
     rows += [
         (f"{loss} of {name}", "left out", "accepted")
-        for loss in options.accept
-        if getattr(rule, loss) != StepRule.__dataclass_fields__[loss].default
+        for loss, is_lost in _losses(rule, options).items()
+        if is_lost and loss in options.accept
     ]
     return rows

@@ -38,6 +38,7 @@ class Words(NamedTuple):
     reset: int
     reset_time: int
     drops_input: bool
+    own_amount: bool
     equality: bool
     counts: bool
     adaptation: int
@@ -55,8 +56,10 @@ class Numbers(NamedTuple):
     gain: Array
     v_leak: Array
     synapse_leak: Array
+    synapse_gain: Array
     v_threshold: Array
     v_reset: Array
+    v_subtract: Array
     v_min: Array
     adapt_leak: Array
     adapt_rest: Array
@@ -99,8 +102,8 @@ class StepCell:
             list(MEMBRANES).index(rule.membrane), synapses[rule.synapse],
             places["decay"], places["input"], places["membrane"], rule.feedback == "apart",
             list(RESETS).index(rule.reset), list(RESET_TIMES).index(rule.reset_time),
-            rule.reset_drops_input, rule.fires_at_equality, rule.max_spikes > 1,
-            adaptations[rule.adaptation],
+            rule.reset_drops_input, bool(np.any(rule.v_subtract)), rule.fires_at_equality,
+            rule.max_spikes > 1, adaptations[rule.adaptation],
         )  # fmt: skip
         arrays = {
             field: rule.array(field, n).astype(dtype)
@@ -154,7 +157,7 @@ def _integrated(words: Words, p: Numbers, j: int, v: Any, x: Any, y: Any) -> Any
 def _decayed(words: Words, p: Numbers, j: int, i: Any) -> Any:
     """The current after its decay."""
     if words.synapse == _SYNAPSE_FACTOR:
-        return p.synapse_leak[j] * i
+        return p.synapse_gain[j] * (p.synapse_leak[j] * i)
     return i - p.synapse_leak[j] * i
 
 
@@ -192,7 +195,7 @@ def _advance(
                 current[sample, j] = i
             potential = potential + p.v_bias[j]
             if late and words.reset == _SUBTRACT:
-                potential = potential - spikes * theta
+                potential = potential - spikes * (p.v_subtract[j] if words.own_amount else theta)
             elif late and words.reset == _VALUE and words.drops_input:
                 potential = p.v_reset[j]
             if words.adaptation == _VARIABLE:
@@ -209,7 +212,7 @@ def _advance(
             if words.reset_time != _NEXT:
                 done = fired - spikes if words.reset_time == _BOTH else fired
                 if words.reset == _SUBTRACT:
-                    potential = potential - done * theta
+                    potential = potential - done * (p.v_subtract[j] if words.own_amount else theta)
                 elif words.reset == _VALUE and done != 0:
                     potential = potential - done * potential if done < 0 else p.v_reset[j]
             if p.v_min[j] > -np.inf:
