@@ -149,6 +149,8 @@ class StepRule:
         Numbers of the adaptation's equation.
     bias, feedback_bias : float or array
         Charge that is added to ``x`` and ``y`` in every step. Default 0.
+    feedback_bias_late : bool
+        Whether the first step has no ``feedback_bias``. Default False.
     v_bias : float or array
         What the potential gets in every step besides. Default 0.
 
@@ -194,6 +196,7 @@ class StepRule:
     adapt_jump: Any = 0.0
     bias: Any = 0.0
     feedback_bias: Any = 0.0
+    feedback_bias_late: bool = False
     v_bias: Any = 0.0
 
     def __post_init__(self) -> None:
@@ -205,7 +208,7 @@ class StepRule:
         for field, allowed in (("synapse", SYNAPSES), ("adaptation", ADAPTATIONS)):
             if getattr(self, field) is not None:
                 _choice(where, field, getattr(self, field), allowed)
-        for field in ("fires_at_equality", "reset_drops_input"):
+        for field in ("fires_at_equality", "reset_drops_input", "feedback_bias_late"):
             if not isinstance(getattr(self, field), bool | np.bool_):
                 got = getattr(self, field)
                 raise InvalidType(f"{where}: {field}: expected True or False, got {got!r}")

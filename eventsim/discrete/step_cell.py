@@ -117,22 +117,28 @@ class StepCell:
         self._numbers = Numbers(**arrays)
         self._start = rule.array("v_init", n).astype(dtype)
 
-    def start(self, samples: int) -> tuple[Array, Array, Array, Array]:
-        """Potentials, spikes, currents and adaptation [sample, n] before the first step."""
+    def start(self, samples: int) -> tuple[Array, Array, Array, Array, Array]:
+        """Potentials, spikes, currents and adaptation [sample, n] before the first step.
+
+        A fifth array of one entry counts the steps.
+        """
         v = np.repeat(self._start[None], samples, axis=0)
         adaptation = np.zeros_like(v)
         if self.rule.adaptation == "threshold":
             adaptation += self._numbers.v_threshold
-        return v, np.zeros_like(v), np.zeros_like(v), adaptation
+        return v, np.zeros_like(v), np.zeros_like(v), adaptation, np.zeros(1, np.int64)
 
     def advance(self, state: tuple[Array, ...], charge: Array, feedback: Array | None) -> None:
         """One step in place: the state is updated, the bias is added to ``charge``.
 
         ``feedback`` is the charge from the population's own spikes, where the rule adds it apart.
         """
-        v, s, current, adaptation = state
+        v, s, current, adaptation, steps = state
         if feedback is None:
             feedback = np.zeros_like(charge)
+        if self.rule.feedback_bias_late and not steps[0]:
+            feedback = np.broadcast_to(-self._numbers.feedback_bias, charge.shape)
+        steps += 1
         _advance(v, s, current, adaptation, charge, feedback, self._words, self._numbers)
 
 

@@ -14,7 +14,8 @@ layer's own spikes are added first, ``z = x + y``, and
 A neuron gives ``trunc(v / theta)`` spikes at once, ``MaxSpike(m)`` at most ``m`` of them, and
 ``SingleSpike`` one where ``v >= theta``. Then ``theta`` (or ``subtract_value``) is subtracted for
 each spike, or the potential is set to zero; the variable ``b`` of ALIF moves after that, and a
-potential below ``min_v_mem`` is lifted to it last. The current of ALIF keeps the factor ``g`` from
+potential below ``min_v_mem`` is lifted to it last. In the first step nothing comes back, not even
+the bias of the recurrent weights. The current of ALIF keeps the factor ``g`` from
 step to step, so that with ``norm_input`` it decays by ``g a_syn`` and not by ``a_syn``.
 """
 
@@ -291,6 +292,7 @@ def _spikes(
             raise checks.fail(where, "subtract_value", "numbers > 0", amount)
     return {
         "feedback": "summed",
+        "feedback_bias_late": True,
         "v_threshold": threshold,
         "fires_at_equality": True,
         "max_spikes": UNLIMITED if most is None else most,

@@ -201,6 +201,9 @@ class _Builder:
         except EventsimError as error:
             raise type(error)(f"{where}: {error}") from error
         self.rows += made.rows
+        if trace.neurons[station.name].readout:
+            why = "their potentials are what the module gives"
+            self.rows.append((f"readout {name}", "neurons without threshold", why))
         return _Neurons(made.population, made.gain, made.receptor)
 
     def _readout(self, name: str, readout: Readout, projections: list[Any]) -> Population:

@@ -64,7 +64,7 @@ def converted(
     samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
     told = f"{found.spikes} spikes in {found.steps} steps of {samples}"
     rows.append(("comparison with the module", told, "all equal"))
-    if built.readouts:
+    if built.readouts or found.numbers:
         told = f"{found.numbers} of the returned numbers compared with the twin's"
         why = "all equal within rounding" if found.numbers else "others are behind other functions"
         rows.append(("readout", told, why))
@@ -81,7 +81,8 @@ def _tensor(module: Any, sample: Any) -> Any:
     """The sample input as a tensor of its own on the module's device."""
     import torch
 
-    first = next(iter([*module.parameters(), *module.buffers()]), None)
+    named = [*module.named_parameters(), *module.named_buffers()]
+    first = named[0][1] if named else None
     if not isinstance(sample, torch.Tensor):
         array = checks.real_array(WHERE, "sample_input", sample)
         sample = torch.from_numpy(np.array(array))
@@ -114,7 +115,7 @@ def _runner(
 @contextmanager
 def undisturbed(module: Any) -> Iterator[None]:
     """Evaluation mode, and afterwards every module as it was before, its state included."""
-    kept = [(part, _copied(vars(part))) for part in module.modules()]
+    kept = [(part, _copied(vars(part))) for _, part in module.named_modules()]
     tensors = [(tensor, tensor.detach().clone()) for _, values in kept for tensor in _state(values)]
     try:
         module.eval()

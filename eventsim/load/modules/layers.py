@@ -167,6 +167,18 @@ class Reader:
         layer = Layer(key, where, label, 1 + axes, projection, relay)
         return given["input"], layer, None
 
+    def power(self, name: str, where: str, label: str, given: dict[str, Any]) -> Any:
+        """Power-average pooling whose power is 1: the sum over a window."""
+        kernel = _pair(given["kernel_size"], 2, 1)
+        stride = kernel if given.get("stride") is None else _pair(given["stride"], 2, 1)
+        if float(given["norm_type"]) != 1.0 or given.get("ceil_mode"):
+            return None
+
+        def projection(shape: Shape) -> Projection:
+            return SumPool2d("in", label, kernel, stride)
+
+        return given["input"], Layer((name, where, kernel, stride), where, label, 3, projection), None
+
     def adaptive(self, name: str, where: str, label: str, given: dict[str, Any]) -> Any:
         """Averages over windows of which there are so many; they have to be equal."""
         size = given["output_size"]
@@ -212,5 +224,6 @@ LAYERS: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
     "max_pool2d": (_MAX, Reader.pool),
     "avg_pool1d": (_AVERAGE, Reader.pool),
     "avg_pool2d": (_AVERAGE, Reader.pool),
+    "lp_pool2d": (("input", "norm_type", "kernel_size", "stride", "ceil_mode"), Reader.power),
     "adaptive_avg_pool2d": (("input", "output_size"), Reader.adaptive),
 }

@@ -14,7 +14,7 @@ from eventsim.load.modules.graph import Graph
 from eventsim.load.modules.signals import ANY
 from eventsim.load.modules.stations import as_array
 
-__all__ = ["compared_outputs"]
+__all__ = ["compared_outputs", "compared_potentials"]
 
 Array = NDArray[Any]
 
@@ -94,3 +94,32 @@ def _compared(
             "something behind its last layer that was not seen"
         )
     return int(checked.sum())
+
+
+def compared_potentials(graph: Graph, built: Built, x: Array, until: Array) -> int:
+    """Compare what neurons without spikes gave with the potentials of the twin's.
+
+    ``until`` and the result are as in :func:`compared_outputs`.
+    """
+    neurons = graph.trace.neurons
+    kept = [s for s in graph.stations if s.kind == "neurons" and neurons[s.name].readout]
+    if not kept:
+        return 0
+    twin: Any = built.discretization.run(built.network, x, layers=True, record="potential")
+    count = 0
+    for station in kept:
+        theirs = graph.spikes[station.name]
+        ours = twin[built.names[graph.stations.index(station)]].astype(np.float64)
+        equal_spikes = np.arange(graph.steps)[None, :] < until[:, None]
+        off = np.abs(ours - theirs) * equal_spikes[:, :, None]
+        if off.max() > CLOSE * (1.0 + np.abs(theirs).max()):
+            sample, step, neuron = np.unravel_index(int(np.argmax(off)), off.shape)
+            raise UnsupportedNetwork(
+                f"{graph.trace.where[station.name]}: output: expected the potentials of the "
+                f"twin, but neuron {neuron} in step {step} of sample {sample} gave "
+                f"{theirs[sample, step, neuron]:g} in the module and "
+                f"{ours[sample, step, neuron]:g} in the twin: the module does something in its "
+                "steps that its type does not say, or it did not start at rest"
+            )
+        count += int(equal_spikes.sum()) * station.units
+    return count

@@ -17,6 +17,8 @@ __all__ = ["FRAMEWORKS", "Recognised", "described", "recognised"]
 #: a module, or a module.
 FRAMEWORKS: dict[str, Any] = {
     "norse": "eventsim.load.modules.norse",
+    "rockpool": "eventsim.load.modules.rockpool",
+    "sinabs": "eventsim.load.modules.sinabs",
     "spikingjelly": "eventsim.load.modules.spikingjelly",
     "snntorch": "eventsim.load.modules.snntorch",
     "spikingtorch": "eventsim.load.modules.spikingtorch",
@@ -46,6 +48,9 @@ class Recognised:
         What the neurons get of their spikes of the step before: tensor of spikes -> tensor.
     amplitude : float
         What stands for a spike in the output.
+    readout : bool
+        Whether the module gives the potentials of neurons that do not spike; nothing may be
+        behind it that does.
     reset : callable or None
         Puts the neurons into the state they have before the first step. None: they start
         afresh in every run, or keep a state that the module itself resets.
@@ -59,6 +64,7 @@ class Recognised:
     feed: Callable[[Any], Any] | None = None
     recurrent: Callable[[Any], Any] | None = None
     amplitude: float = 1.0
+    readout: bool = False
     reset: Callable[[], None] | None = None
 
     @property

@@ -137,7 +137,7 @@ class Trace(Follower):
             elif isinstance(reads, Expression):
                 reads, feedback = Expression(reads.terms + fed.terms, reads.constant), fed.constant
         with self.aside():
-            self.set(spikes, done)
+            self.set(spikes, State(path, number) if rule.readout else done)
             self._last[path] = done
         self.calls.append(
             Call(path, number, reads, base, tuple(spikes.shape), feedback=feedback, spikes=array)
@@ -184,7 +184,7 @@ def traced(module: Any, tensor: Any, run: Callable[[Any, Any], Any]) -> Trace:
             return trace.call(func, args, kwargs or {})
 
     handles = []
-    for part in module.modules():
+    for _, part in module.named_modules():
         handles.append(
             part.register_forward_pre_hook(
                 lambda m, args, kwargs: trace.before_module(m, args, kwargs), with_kwargs=True

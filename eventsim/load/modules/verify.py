@@ -13,7 +13,7 @@ from eventsim.discretization import Discretization
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.build import Built
 from eventsim.load.modules.graph import Graph
-from eventsim.load.modules.outputs import compared_outputs
+from eventsim.load.modules.outputs import compared_outputs, compared_potentials
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
 from eventsim.populations import Population
@@ -59,6 +59,8 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
         if station.kind != "neurons":
             continue
         theirs = graph.spikes[station.name]
+        if graph.trace.neurons[station.name].readout:
+            continue
         _check_whole(graph, station.name, theirs)
         pairs.append((station.name, built.names[number], theirs, twin[built.names[number]]))
     differs = np.zeros((graph.samples, graph.steps), dtype=bool)
@@ -71,7 +73,8 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
     spikes = 0
     for _, _, theirs, _ in pairs:
         spikes += sum(int(theirs[k, :n].sum()) for k, n in enumerate(until))
-    return Comparison(int(until.sum()), spikes, ties, compared_outputs(graph, built, x, until))
+    numbers = compared_outputs(graph, built, x, until) + compared_potentials(graph, built, x, until)
+    return Comparison(int(until.sum()), spikes, ties, numbers)
 
 
 def _check_whole(graph: Graph, path: str, spikes: Array) -> None:
