@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eventsim import Dense, Discretization, Input, Network, SpikeTrain, simulate
 from eventsim.discrete.counterpart import Options, counterpart
-from eventsim.discrete.frameworks import norse, spikingjelly
+from eventsim.discrete.frameworks import norse, sinabs, spikingjelly
 from eventsim.errors import EventsimError, UnsupportedNetwork
 from eventsim.step_rule import StepRule
 
@@ -38,6 +38,8 @@ GRID_RULES = {
     ),
     "SpikingJelly, PLIF": spikingjelly.parametric_lif_node(q=0.25, decay_input=False),
     "several": StepRule("a", leak=0.75, reset="subtract", max_spikes=2**16),
+    "sinabs": sinabs.lif(alpha_mem=0.75, spike_threshold=0.5),
+    "sinabs, one amount": sinabs.iaf(max_spikes=1, subtract_value=0.75),
 }
 
 
@@ -105,6 +107,11 @@ def test_bias_brings_its_charge(leak: float, bias: float) -> None:
         ({"leak": 0.0}, "leak"),
         ({"leak": 1.5}, "leak"),
         ({"leak": 0.9, "max_spikes": 2, "reset": "subtract"}, "max_spikes"),
+        ({"leak": 0.9, "max_spikes": 2**16}, "several: several spikes of a step with one reset"),
+        (
+            {"leak": 0.9, "max_spikes": 2**16, "reset": "subtract", "v_subtract": 0.5},
+            "several: several spikes of a step that subtract another amount",
+        ),
     ],
 )
 def test_refusals(rule: dict[str, Any], message: str) -> None:
@@ -116,5 +123,13 @@ def test_accepted_losses_are_told() -> None:
     rule = StepRule("a", leak=0.9, v_min=-1.0)
     rows = counterpart(rule, "out", 1, 1e-3, Options(accept=("v_min",))).rows
     assert ("v_min of out", "left out", "accepted") in rows
+    rule = StepRule("a", leak=0.9, max_spikes=2**16)
+    made = counterpart(rule, "out", 1, 1e-3, Options(accept=("several", "v_min")))
+    assert ("several of out", "left out", "accepted") in made.rows
+    assert ("spikes of out", "one at a time", "in training floor(v / v_threshold) in a step") in (
+        made.rows
+    )
+    assert not made.population.multi_spike
+    assert not any(row[0].startswith("v_min") for row in made.rows)
     with pytest.raises(EventsimError, match="accept"):
         Options(accept=("everything",))

@@ -90,6 +90,11 @@ def _parameters(module: Any, kind: str, where: str) -> tuple[dict[str, Any], dic
         given["spike_threshold"] = module.b0 if kind == "ALIF" else module.spike_threshold
         words["max_spikes"] = _most(module.spike_fn, where)
         words |= _reset(module.reset_fn, where)
+    elif module.min_v_mem is not None:
+        raise UnsupportedNetwork(
+            f"{where}: min_v_mem: expected none, as the layer gives its potentials before it "
+            f"lifts them, got {float(module.min_v_mem):g}"
+        )
     if kind == "ALIF":
         given["adapt_scale"] = module.adapt_scale
     for name, value in given.items():
