@@ -71,7 +71,9 @@ def layer(
                 if reset == "value":
                     v[j] = F(0) if fired else v[j]
                 else:
-                    v[j] = v[j] - fired * (p["subtract_value"][j] if "subtract_value" in p else theta)
+                    v[j] = v[j] - fired * (
+                        p["subtract_value"][j] if "subtract_value" in p else theta
+                    )
                 if kind == "ALIF":
                     a = p["alpha_adapt"][j]
                     b[j] = a * b[j] + (F(1) - a) * fired

@@ -74,7 +74,9 @@ def test_exp_leak(seed: int, norm: bool, floor: float | None) -> None:
     x = rng.normal(size=(12, 3)).astype(np.float32)
     p = {"alpha_mem": rng.uniform(0.3, 0.95, 3).astype(np.float32)}
     rule = sinabs.exp_leak(**p, norm_input=norm, min_v_mem=floor)
-    _, given = layer("ExpLeak", x, p if floor is None else {**p, "min_v_mem": floor}, norm_input=norm)
+    _, given = layer(
+        "ExpLeak", x, p if floor is None else {**p, "min_v_mem": floor}, norm_input=norm
+    )
     cell = StepCell(rule, 3, np.float32)
     state = cell.start(1)
     for step in range(12):
@@ -101,7 +103,10 @@ def test_time_constants() -> None:
         ({"tau_mem": 2.0, "alpha_mem": 0.5}, "tau_mem: expected either"),
         ({"tau_mem": 0.0}, "tau_mem: expected numbers of steps > 0"),
         ({"tau_mem": 2.0, "reset": "zero"}, "reset: expected 'subtract' or 'value'"),
-        ({"tau_mem": 2.0, "reset": "value", "subtract_value": 1.0}, "subtract_value: expected none"),
+        (
+            {"tau_mem": 2.0, "reset": "value", "subtract_value": 1.0},
+            "subtract_value: expected none",
+        ),
         ({"tau_mem": 2.0, "subtract_value": -1.0}, "subtract_value: expected numbers > 0"),
         ({"tau_mem": 2.0, "max_spikes": 0}, "max_spikes: expected an int >= 1"),
         ({"tau_mem": 2.0, "spike_threshold": 0.0}, "v_threshold: expected numbers > 0"),

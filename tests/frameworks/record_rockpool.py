@@ -25,9 +25,7 @@ def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
     return rng.integers(low, high, shape).astype(np.float32) / np.float32(256.0)
 
 
-def neurons(
-    rng: np.random.Generator, mode: str, n: int, loop: bool
-) -> tuple[Any, dict[str, Any]]:
+def neurons(rng: np.random.Generator, mode: str, n: int, loop: bool) -> tuple[Any, dict[str, Any]]:
     """A layer with random parameters, and the layer of a case that it is."""
     dt = float(rng.choice([1e-3, 0.7e-3]))
     given: dict[str, Any] = {

@@ -9,8 +9,8 @@ import pytest
 import torch
 from rockpool.nn.combinators import Residual, Sequential
 from rockpool.nn.modules import ExpSynTorch, LIFTorch, LinearTorch
-from rockpool.nn.modules.torch.lif_torch import PeriodicExponential
 from rockpool.nn.modules.torch.lif_neuron_torch import LIFNeuronTorch
+from rockpool.nn.modules.torch.lif_torch import PeriodicExponential
 
 from eventsim import from_torch
 from eventsim.errors import UnsupportedNetwork
@@ -166,14 +166,15 @@ class Own(LIFTorch):
         (LIFTorch(4, noise_std=0.1), "noise_std: expected 0"),
         (LIFTorch(4, max_spikes_per_dt=1.5), "max_spikes_per_dt: expected a whole number"),
         (LIFTorch(4, max_spikes_per_dt=2), "max_spikes: at most 2 spikes"),
-        (LIFNeuronTorch(4), "type: expected LIFTorch, or ExpSynTorch as a last layer, got LIFNeuronTorch"),
+        (
+            LIFNeuronTorch(4),
+            "type: expected LIFTorch, or ExpSynTorch as a last layer, got LIFNeuronTorch",
+        ),
     ],
 )
 def test_refusals(module: Any, message: str) -> None:
     with pytest.raises(UnsupportedNetwork, match=rf"^1_.* \(.*\): .*{message}"):
-        from_torch(
-            Sequential(LinearTorch((3, 4)), module), inputs((SAMPLES, STEPS, 3), 0), dt=DT
-        )
+        from_torch(Sequential(LinearTorch((3, 4)), module), inputs((SAMPLES, STEPS, 3), 0), dt=DT)
 
 
 def test_currents_reach_no_neurons() -> None:

@@ -177,7 +177,11 @@ class Reader:
         def projection(shape: Shape) -> Projection:
             return SumPool2d("in", label, kernel, stride)
 
-        return given["input"], Layer((name, where, kernel, stride), where, label, 3, projection), None
+        return (
+            given["input"],
+            Layer((name, where, kernel, stride), where, label, 3, projection),
+            None,
+        )
 
     def adaptive(self, name: str, where: str, label: str, given: dict[str, Any]) -> Any:
         """Averages over windows of which there are so many; they have to be equal."""

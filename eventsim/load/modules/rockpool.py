@@ -93,10 +93,9 @@ def _lif(module: Any, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
         raise UnsupportedNetwork(
             f"{where}: max_spikes_per_dt: expected a whole number of spikes, got {most:g}"
         )
-    values = {
-        "alpha": module.alpha, "beta": module.beta.reshape(-1) if module.beta.dim() else module.beta,
-        "bias": module.bias, "threshold": module.threshold,
-    }  # fmt: skip
+    values = {name: getattr(module, name) for name in ("alpha", "beta", "bias", "threshold")}
+    if values["beta"].dim():
+        values["beta"] = values["beta"].reshape(-1)  # one synapse for each neuron, or for all
     numbers = {key: float32_array(value, key, where) for key, value in values.items()}
     return numbers, {"max_spikes_per_dt": int(most), "dt": float(module.dt)}
 

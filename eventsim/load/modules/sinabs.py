@@ -1,4 +1,4 @@
-"""Neurons of sinabs: a call makes all steps, of inputs [sample, step, ...] or with both in one axis.
+"""Neurons of sinabs: a call makes all steps of inputs [sample, step, ...], or both in one axis.
 
 Layers keep their state between calls, so that it is forgotten before the run. ExpLeak does not
 spike and can only be the last layer. What else is in the package (Repeat, SumPool2d, Merge and
@@ -129,7 +129,10 @@ def _reset(function: Any, where: str) -> dict[str, Any]:
     if kind.__module__ == _ACTIVATION + "reset_mechanism":
         if kind.__name__ == "MembraneSubtract":
             amount = function.subtract_value
-            return {"reset": "subtract", "subtract_value": None if amount is None else float(amount)}
+            return {
+                "reset": "subtract",
+                "subtract_value": None if amount is None else float(amount),
+            }
         if kind.__name__ == "MembraneReset":
             if float(function.reset_value):
                 raise UnsupportedNetwork(
