@@ -68,13 +68,15 @@ test-browser: $(VENV)/dev.stamp
 $(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	$(BIN)/python -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/python tools/install_torch.py
-	$(FRAMEWORKS_PIP) install --quiet --editable ".[norse,snntorch,spikingjelly]" nirtorch \
+	$(FRAMEWORKS_PIP) install --quiet --editable \
+	  ".[norse,rockpool,sinabs,snntorch,spikingjelly]" nirtorch \
 	  hypothesis pytest scikit-learn
 	-$(FRAMEWORKS_PIP) install --quiet --no-deps spikingtorch
 	touch $@
 
 test-frameworks: $(FRAMEWORKS)/stamp
-	$(FRAMEWORKS)/bin/python -m pytest tests/frameworks tests/test_framework_records.py \
+	PIP_NO_INDEX=1 $(FRAMEWORKS)/bin/python -m pytest tests/frameworks \
+	  tests/test_framework_records.py \
 	  tests/test_gallery.py $(ARGS)
 
 check: $(VENV)/dev.stamp
@@ -129,7 +131,7 @@ performance: $(PEERS)/stamp
 	$(PEERS)/bin/python -m benchmarks.page $(MEASURED) --page $(PAGE)
 
 docs: $(VENV)/docs.stamp
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	PIP_NO_INDEX=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 validation: $(VENV)/dev.stamp

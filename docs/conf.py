@@ -42,6 +42,8 @@ sphinx_gallery_conf = {
             "snntorch_digits.py",
             "norse_yin_yang.py",
             "spikingjelly_residual.py",
+            "sinabs_digits.py",
+            "rockpool_digits.py",
         ]
     ),
     "run_stale_examples": True,  # the figures are those of this eventsim

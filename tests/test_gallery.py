@@ -71,11 +71,25 @@ def spikingjelly_residual(scope):
     assert capped.continuous[0].accuracy.value < free.continuous[0].accuracy.value
 
 
+def sinabs_digits(scope):
+    assert scope["different"] == 0 and scope["theirs"].sum() > 5000
+    assert scope["twin"]["1"].max() > 1
+    assert scope["report"].coarse.accuracy.value > 0.85
+    assert scope["report"].continuous[0].accuracy.value > 0.85
+
+
+def rockpool_digits(scope):
+    assert scope["different"] == 0 and scope["theirs"].sum() > 2000
+    charge, current = (scope["reports"][jump] for jump in ("charge", "current"))
+    assert charge.coarse.accuracy.value > 0.8
+    assert charge.continuous[0].accuracy.value > current.continuous[0].accuracy.value - 0.02
+
+
 CLAIMS = {
     f.__name__: f
     for f in (
         grazing_spike, adaptation, ring, brunel, cuba, nir_boxes, snntorch_digits, norse_yin_yang,
-        spikingjelly_residual,
+        spikingjelly_residual, sinabs_digits, rockpool_digits,
     )
 }  # fmt: skip
 #: What an example needs that is not among the development packages.
@@ -83,6 +97,8 @@ NEEDS = {
     "snntorch_digits": "snntorch",
     "norse_yin_yang": "norse",
     "spikingjelly_residual": "spikingjelly",
+    "sinabs_digits": "sinabs",
+    "rockpool_digits": "rockpool",
 }
 
 
