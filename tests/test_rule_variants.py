@@ -148,3 +148,14 @@ def test_command_line_validates_a_saved_network(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     page = (tmp_path / "report.html").read_text()
     assert "snntorch.Leaky" in page and "Euler time constants" in page
+
+
+def test_amounts_go_with_the_reset_that_subtracts() -> None:
+    """Without it a rule goes to its v_reset, and so does its continuous form."""
+    rule = StepRule("sinabs.IAF", leak=1.0, reset="subtract", v_subtract=0.75)
+    net, disc = network(rule)
+    assert net["out"].array("v_reset").tolist() == [0.25] * 3
+    changed = {change.name: change for change in changed_networks(net, disc)}
+    assert changed["reset to a value"].value["out"].array("v_reset").tolist() == [0.0] * 3
+    rules = {change.name: change for change in changed_rules(disc)}
+    assert rules["coarse, reset to a value"].value.cells["out"].v_subtract == 0.0

@@ -72,7 +72,9 @@ def _one_spike(rule: StepRule) -> StepRule | None:
 
 
 def _to_value(rule: StepRule) -> StepRule | None:
-    return dataclasses.replace(rule, reset="value") if rule.reset == "subtract" else None
+    if rule.reset != "subtract":
+        return None
+    return dataclasses.replace(rule, reset="value", v_subtract=0.0)
 
 
 def _by_subtraction(rule: StepRule) -> StepRule | None:
@@ -138,7 +140,8 @@ def _refractory(population: Population, disc: Discretization) -> dict[str, Any]:
 def _value(population: Population, disc: Discretization) -> dict[str, Any]:
     if population.reset != "subtract":
         return {}
-    return {"reset": "value", "multi_spike": False}
+    rule = disc.cells[population.name]
+    return {"reset": "value", "multi_spike": False, "v_reset": rule.array("v_reset", population.n)}
 
 
 def _conventions(net: Network, disc: Discretization) -> Changed | None:
