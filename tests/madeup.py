@@ -57,6 +57,22 @@ class Sequence(Leaky):
         return torch.stack(out, self.time)
 
 
+class Reading(Sequence):
+    """All steps in a call; there are no spikes, and what it gives is the potential.
+
+    ``told`` is a leak that is told of it in place of its own.
+    """
+
+    told = None
+
+    def forward(self, x):
+        v, out = torch.zeros_like(x.select(self.time, 0)), []
+        for part in x.unbind(self.time):
+            v = self.beta * v + part
+            out.append(v)
+        return torch.stack(out, self.time)
+
+
 class Squeezed(Sequence):
     """All steps in a call; samples and steps share the first axis."""
 
@@ -109,6 +125,10 @@ def recognise(module, where):
         f"madeup.{type(module).__name__}", leak=float(module.beta), reset="subtract",
         v_threshold=module.threshold,
     )  # fmt: skip
+    if isinstance(module, Reading):
+        leak = float(module.beta) if module.told is None else module.told
+        rule = StepRule("madeup.Reading", leak=leak, reset="none", v_threshold=float("inf"))
+        return Recognised(rule, sequence=True, time_axis=module.time, readout=True)
     if isinstance(module, RecurrentSequence):
         return Recognised(
             rule,

@@ -100,9 +100,9 @@ for jump, report in reports.items():
 
 # %%
 # Accuracies; and all spikes of the hidden neurons under one image, counted from its beginning. With
-# the charge of the steps the continuous neurons keep up with those of the module; with the current of
-# the steps they stay behind, as a current that decays all the time brings less than one that holds
-# for a step. The classes hardly change: what all neurons lose alike does not decide between them.
+# the charge of the steps the continuous neurons keep up with those of the module; with the current
+# of the steps they stay behind, as a current that decays all the time brings less than one that
+# holds for a step. The classes hardly change: what all neurons lose alike does not decide.
 
 SHOWN = 3
 HIDDEN = network.populations[1].name

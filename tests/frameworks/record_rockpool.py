@@ -81,7 +81,7 @@ def networks() -> list[dict[str, Any]]:
         found, signal = [], x
         for k, (n_in, n, mode) in enumerate(zip(sizes, sizes[1:], modes, strict=False)):
             module, layer = neurons(rng, mode, n, loop=k % 2 == 1)
-            layer["weight"] = dyadic(rng, (n, n_in), -60, 130)
+            layer["weight"] = dyadic(rng, (n, n_in), -90, 110)
             layer["spikes"], layer["v"] = outputs(module, signal @ layer["weight"].T)
             found.append(layer)
             signal = layer["spikes"].astype(np.float32)

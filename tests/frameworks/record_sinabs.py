@@ -127,7 +127,7 @@ def networks() -> list[dict[str, Any]]:
         found, signal = [], x
         for n_in, n, kind in zip(sizes, sizes[1:], kinds, strict=False):
             module, layer = neurons(rng, kind, n)
-            high = 900 if layer["arguments"].get("norm_input") else 300
+            high = 500 if layer["arguments"].get("norm_input") else 160
             layer["weight"] = dyadic(rng, (n, n_in), -100, high)
             layer["bias"] = dyadic(rng, n, -20, 60)
             charge = signal @ layer["weight"].T + layer["bias"]
