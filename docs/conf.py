@@ -39,6 +39,7 @@ sphinx_gallery_conf = {
             "brunel.py",
             "cuba.py",
             "nir_boxes.py",
+            "spikingtorch_digits.py",
             "snntorch_digits.py",
             "norse_yin_yang.py",
             "spikingjelly_residual.py",

@@ -85,11 +85,17 @@ def rockpool_digits(scope):
     assert charge.continuous[0].accuracy.value > current.continuous[0].accuracy.value - 0.02
 
 
+def spikingtorch_digits(scope):
+    assert scope["different"] == 0 and scope["theirs"].sum() > 1000
+    report = scope["report"]
+    assert report["1"].accuracy.value > report["0"].accuracy.value + 0.04
+
+
 CLAIMS = {
     f.__name__: f
     for f in (
         grazing_spike, adaptation, ring, brunel, cuba, nir_boxes, snntorch_digits, norse_yin_yang,
-        spikingjelly_residual, sinabs_digits, rockpool_digits,
+        spikingjelly_residual, sinabs_digits, rockpool_digits, spikingtorch_digits,
     )
 }  # fmt: skip
 #: What an example needs that is not among the development packages.
@@ -99,6 +105,7 @@ NEEDS = {
     "spikingjelly_residual": "spikingjelly",
     "sinabs_digits": "sinabs",
     "rockpool_digits": "rockpool",
+    "spikingtorch_digits": "spikingtorch",
 }
 
 
