@@ -28,6 +28,7 @@ __all__ = [
     "delta_arrivals",
     "frees",
     "operations",
+    "pulse_arrivals",
     "returns",
 ]
 
@@ -137,13 +138,67 @@ def _listed(ops, bounds, t_start, t_stop):
     return table[:n], begin, apart[:n]
 
 
+@njit
+def _listed_pulses(times, rows, bounds, spread, t_start, t_stop):
+    """As :func:`_listed`, of pulses equally wide and their ends, which come in the same order."""
+    n_samples = bounds.size - 1
+    table = np.empty(2 * times.size + n_samples, ARRIVAL)
+    apart, begin = np.empty(table.size), np.empty(n_samples + 1, np.int64)
+    n = 0
+    for sample in range(n_samples):
+        begin[sample] = n
+        last = t_start
+        active, changes = 0, 0
+        i, end = bounds[sample], bounds[sample + 1]
+        j = i  # the pulse that ends next
+        while True:
+            starts = times[i] if i < end else np.inf
+            ends = times[j] + spread if j < end else np.inf
+            now = min(starts, ends)
+            if changes >= REFRESH and now != last:
+                table[n - 1].kind += FRESH
+                changes = 0
+            entry = table[n]
+            if not now < t_stop:
+                entry.time, entry.row, entry.kind = t_stop, 0, STOP
+                apart[n] = t_stop - last
+                n += 1
+                break
+            # Of an instant rows ascend, and of a row the end comes first.
+            ending = ends < starts or (ends == starts and rows[j] <= rows[i])
+            entry.time, entry.row = now, rows[j if ending else i]
+            entry.kind = END if ending else PULSE
+            apart[n] = now - last
+            last = now
+            n += 1
+            i, j = i + (not ending), j + ending
+            active += -1 if ending else 1
+            changes += 1
+            if ending and active == 0:
+                entry.kind = CLEAR
+                changes = 0
+    begin[n_samples] = n
+    return table[:n], begin, apart[:n]
+
+
+@njit
+def _fill(table, decays, gains, scale):
+    for i in range(table.size):
+        entry = table[i]
+        entry.decay = max(decays[i], LEAST)
+        if gains.size > 0:
+            entry.gain = scale * gains[i]
+
+
 def _move(table: NDArray[np.void], apart: NDArray[np.float64], tau: float, driven: bool) -> None:
     """Fill in how potentials move in ``apart`` seconds, which are used up."""
-    if driven:
-        table["gain"] = apart if tau == np.inf else -tau * np.expm1(apart / -tau)
+    gains, scale = np.zeros(0), 1.0
+    if driven and tau == np.inf:
+        gains = apart.copy()
     apart /= -tau
-    np.exp(apart, out=apart)
-    table["decay"] = np.maximum(apart, LEAST, out=apart)
+    if driven and tau < np.inf:
+        gains, scale = np.expm1(apart), -tau
+    _fill(table, np.exp(apart, out=apart), gains, scale)
 
 
 def arrivals(
@@ -160,6 +215,17 @@ def arrivals(
     """
     table, begin, apart = _listed(ops, bounds, t_start, t_stop)
     _move(table, apart, tau, driven)
+    return table, begin
+
+
+def pulse_arrivals(
+    pulses: Batch, spread: float, tau: float, t_start: float, t_stop: float
+) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """As :func:`arrivals` of the :func:`operations` of one source of pulses, in one go."""
+    table, begin, apart = _listed_pulses(
+        pulses.times, pulses.senders, pulses.bounds, spread, t_start, t_stop
+    )
+    _move(table, apart, tau, True)
     return table, begin
 
 

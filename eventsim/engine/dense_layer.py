@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.engine.arrivals import Sources, arrivals, delta_arrivals, frees, operations, returns
+from eventsim.engine.arrivals import (
+    Sources,
+    arrivals,
+    delta_arrivals,
+    frees,
+    operations,
+    pulse_arrivals,
+    returns,
+)
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.dense import run_dense
 from eventsim.engine.layer import collect, scaled, sources_of
@@ -71,8 +79,13 @@ class DenseLayer:
         driven = not self.quiet or steps.size > 0
         if steps.size == 0 and self.plain:
             return self._volleys(self._deltas(spikes, steps, step_at), interval[0], limit)
-        ops, pointer = operations(self.sources, spikes, steps, step_at)
-        table, bounds = arrivals(ops, pointer, float(self.units["tau"][0]), *interval, driven)
+        source, _, spread = self.sources[0] if self.sources else ("", 0, 0.0)
+        tau = float(self.units["tau"][0])
+        if len(self.sources) == 1 and spread > 0.0 and steps.size == 0:
+            table, bounds = pulse_arrivals(spikes[source], spread, tau, *interval)
+        else:
+            ops, pointer = operations(self.sources, spikes, steps, step_at)
+            table, bounds = arrivals(ops, pointer, tau, *interval, driven)
         t_ref, free = self.units["t_ref"], np.zeros(0, dtype=np.int32)
         if not driven and t_ref[0] > 0.0 and (t_ref == t_ref[0]).all():
             free = frees(table["time"].copy(), bounds, t_ref[0])
