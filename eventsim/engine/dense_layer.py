@@ -21,6 +21,8 @@ from eventsim.engine.arrivals import (
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.dense import run_dense
 from eventsim.engine.layer import collect, scaled, sources_of
+from eventsim.engine.state import STEP
+from eventsim.engine.volley_steps import lane_steps
 from eventsim.engine.volleys import VOLLEY, run_volleys, spikes_of
 from eventsim.network import Network
 from eventsim.projections import Projection
@@ -77,8 +79,8 @@ class DenseLayer:
     ) -> Batch | None:
         """Spikes of the layer for all samples; None when there are more than ``limit``."""
         driven = not self.quiet or steps.size > 0
-        if steps.size == 0 and self.plain:
-            return self._volleys(self._deltas(spikes, steps, step_at), interval[0], limit)
+        if self.plain and self._below(steps):
+            return self._volleys(self._deltas(spikes), steps, step_at, interval[0], limit)
         source, _, spread = self.sources[0] if self.sources else ("", 0, 0.0)
         tau = float(self.units["tau"][0])
         if len(self.sources) == 1 and spread > 0.0 and steps.size == 0:
@@ -99,17 +101,32 @@ class DenseLayer:
         times, senders, at = in_order(out, len(table), not (driven or at_start))
         return Batch(times, senders, at[bounds])
 
-    def _deltas(
-        self, spikes: dict[str, Batch], steps: NDArray[Any], step_at: NDArray[np.int64]
-    ) -> Batch:
+    def _below(self, steps: NDArray[Any]) -> bool:
+        """No step leads to a rest at threshold, or to none."""
+        if steps.size == 0:
+            return True
+        units = self.units[steps["unit"]]
+        rest = (units["bias"] + units["gain"] * steps["value"]) * units["tau"]
+        return bool((np.isfinite(rest) & (rest < units["theta"])).all())
+
+    def _deltas(self, spikes: dict[str, Batch]) -> Batch:
         """What reaches a layer of deltas: times and rows."""
         if len(self.sources) == 1 and self.sources[0][1] == 0:
             return spikes[self.sources[0][0]]
-        ops, bounds = operations(self.sources, spikes, steps, step_at)
+        samples = max((len(batch) for batch in spikes.values()), default=0)
+        none = np.zeros(0, dtype=STEP)
+        ops, bounds = operations(self.sources, spikes, none, np.zeros(samples + 1, dtype=np.int64))
         return Batch(ops["time"].copy(), ops["row"].astype(np.int64), bounds)
 
-    def _volleys(self, deltas: Batch, t_start: float, limit: int) -> Batch | None:
-        """As :meth:`spikes`, of a plain layer without steps."""
+    def _volleys(
+        self,
+        deltas: Batch,
+        steps: NDArray[Any],
+        step_at: NDArray[np.int64],
+        t_start: float,
+        limit: int,
+    ) -> Batch | None:
+        """As :meth:`spikes`, of a plain layer whose rests stay below threshold."""
         units, rest, bounds = self.units, self.rest, deltas.bounds
         table = delta_arrivals(deltas, units["tau"][0], t_start)
         free = frees(deltas.times, bounds, units["t_ref"][0])
@@ -125,22 +142,14 @@ class DenseLayer:
         strict = np.flatnonzero(~units["inclusive"])
         limits[strict] = np.nextafter(limits[strict], np.inf)
         factors = np.zeros(0)
-        if resets.any():
+        if resets.any() or steps.size:
             factors = returns(deltas.times, bounds, free, units["t_ref"][0], units["tau"][0])
         at = np.zeros((self.theta.size // BLOCK, bounds.size), dtype=np.int64)
-        fixed = (
-            start,
-            limits,
-            resets,
-            self.weights,
-            self.spread.size,
-            table,
-            free,
-            factors,
-            bounds,
-        )
+        changes = lane_steps(steps, step_at, deltas.times, bounds, units, len(at))
+        fixed = (start, limits, resets, self.weights, self.spread.size, table, free, factors)
+        moving = (deltas.times, float(units["t_ref"][0]), *changes, bounds)
         room = 4 * table.size + 64 * units.size
-        volleys = collect(lambda out: run_volleys(*fixed, out, at), room, limit, VOLLEY)
+        volleys = collect(lambda out: run_volleys(*fixed, *moving, out, at), room, limit, VOLLEY)
         if volleys is None:
             return None
         times, senders, begins = spikes_of(volleys, at, deltas.times, bounds, limit)

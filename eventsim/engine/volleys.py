@@ -18,6 +18,7 @@ import numpy as np
 from eventsim.jit import inner, njit
 from eventsim.vectors import (
     BLOCK,
+    add,
     at_least,
     first_lane,
     fma,
@@ -26,6 +27,7 @@ from eventsim.vectors import (
     put,
     some_at_least,
     splat,
+    store,
 )
 
 __all__ = ["VOLLEY", "run_volleys", "spikes_of"]
@@ -35,21 +37,39 @@ VOLLEY = np.dtype([("arrival", np.int32), ("lanes", np.uint32)])
 
 
 @inner
+def _put_back_after(time, lane, k, came, ends, waiting, head, times, t_ref):
+    """The set with which a lane was just put back, if its period ended after ``time``; or -1.
+
+    Sets of lanes that are put back for the arrival ``k`` stand just before the ``head``.
+    """
+    h = head - 1
+    while h >= 0 and ends[h % BLOCK] == k:
+        if waiting[h % BLOCK] >> lane & 1:
+            return h if times[came[h % BLOCK]] + t_ref > time else np.int64(-1)
+        h -= 1
+    return np.int64(-1)
+
+
+@inner
 def _volleys(
-    start, limits, resets, weights, at, arrivals, free, factors, begin, end, ends, waiting, growth,
-    unit, out, n_out,
+    start, limits, resets, weights, at, arrivals, free, factors, times, t_ref, steps, step,
+    last_step, begin, end, came, ends, waiting, growth, own, unit, out, n_out,
 ):  # fmt: skip
     """Volleys of one block in one sample; their number, or -1 when there is no room.
 
-    ``waiting`` holds the refractory sets of lanes, ``ends`` the arrivals that they wait for and
-    ``growth`` the factor with which they are put back. All are rings, as a lane is in one set at
-    most.
+    ``waiting`` holds the refractory sets of lanes, ``came`` the arrivals at which they spiked,
+    ``ends`` those that they wait for and ``growth`` the factor with which they are put back. All
+    are rings, as a lane is in one set at most. ``own`` are thresholds, resets and jumps of lanes:
+    steps change them.
     """
     x, limit = load(start, unit), load(limits, unit)
+    store(own[0], 0, limit)
+    store(own[1], 0, load(resets, unit))
     head, tail = np.int64(0), np.int64(0)
     # Unsigned, so that no index is taken to count from the end.
     k, last, base = np.uint64(begin), np.uint64(end), np.uint64(at)
-    stop = last
+    changes = np.uint64(steps[step].arrival) if step < last_step else last
+    stop = changes
     while True:
         spiking = False
         while k < stop:
@@ -59,6 +79,38 @@ def _volleys(
                 spiking = True
                 break
             k += np.uint64(1)
+        if not spiking and (head == tail or np.uint64(ends[head % BLOCK]) > k):
+            if k == last:
+                return n_out
+            # The next steps come before this arrival, or with it.
+            while step < last_step and np.uint64(steps[step].arrival) == k:
+                entry = steps[step]
+                lane = np.int64(entry.lane)
+                own[0, lane], own[1, lane] = entry.limit, entry.reset
+                h = _put_back_after(
+                    entry.time, lane, np.int64(k), came, ends, waiting, head, times, t_ref
+                )
+                if h < 0:
+                    own[2, lane] += entry.jump
+                else:
+                    # It was held at its reset when the rest moved.
+                    x = put(x, np.int64(1) << lane, splat(entry.reset * growth[h % BLOCK]))
+                step += 1
+            changes = np.uint64(steps[step].arrival) if step < last_step else last
+            limit = load(own[0], 0)
+            row = base + np.uint64(BLOCK) * np.uint64(arrivals[k].row)
+            x = fma(x, splat(arrivals[k].decay), load(weights, row))
+            x = add(x, load(own[2], 0))
+            store(own[2], 0, splat(0.0))
+            spiking = (some_at_least(x, limit) & arrivals[k].last) != 0
+            if not spiking:
+                k += np.uint64(1)
+        elif not spiking:
+            if k == last:
+                return n_out
+            back = mul(load(own[1], 0), splat(growth[head % BLOCK]))
+            x = put(x, waiting[head % BLOCK], back)
+            head += 1
         if spiking:
             if n_out == out.size:
                 return np.int64(-1)
@@ -67,40 +119,43 @@ def _volleys(
             entry = out[n_out]
             entry.arrival, entry.lanes = np.int32(k), np.uint32(high)
             n_out += 1
+            came[tail % BLOCK] = np.int64(k)
             ends[tail % BLOCK], waiting[tail % BLOCK] = free[k], high
             growth[tail % BLOCK] = factors[k] if factors.size > 0 else 1.0
             tail += 1
-            stop = np.uint64(ends[head % BLOCK])
             k += np.uint64(1)
-        elif k == last:
-            return n_out
-        else:
-            back = mul(load(resets, unit), splat(growth[head % BLOCK]))
-            x = put(x, waiting[head % BLOCK], back)
-            head += 1
-            stop = np.uint64(ends[head % BLOCK]) if head < tail else last
+        stop = changes
+        if head < tail:
+            stop = min(stop, np.uint64(ends[head % BLOCK]))
 
 
 @njit
 def run_volleys(
-    start, limits, resets, weights, n_rows, arrivals, free, factors, bounds, out, at
+    start, limits, resets, weights, n_rows, arrivals, free, factors, times, t_ref, steps, step_at,
+    bounds, out, at,
 ):  # fmt: skip
     """Volleys of a layer for a batch of samples; their number, or -1 when there is no room.
 
     Potentials ``start``, thresholds and resets are above rest, weights [block, row, lane], flat.
-    ``factors`` may be empty where all resets are 0. The volleys of each block and sample begin at
-    ``at``.
+    ``factors`` may be empty where all resets are 0. Arrivals come at ``times``. The ``steps`` of
+    each sample and block (:mod:`eventsim.engine.volley_steps`) begin at ``step_at``, the volleys
+    of each block and sample at ``at``.
     """
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
-    ends, waiting = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
-    growth = np.zeros(BLOCK)
-    for block in range(at.shape[0]):
+    came, ends, waiting = (
+        np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
+    )  # fmt: skip
+    growth, own = np.zeros(BLOCK), np.zeros((3, BLOCK))
+    n_blocks = at.shape[0]
+    for block in range(n_blocks):
         unit, first = block * BLOCK, block * n_rows * BLOCK
         for sample in range(bounds.size - 1):
             at[block, sample] = n_out
+            key = sample * n_blocks + block
             n_out = _volleys(
-                start, limits, resets, weights, first, arrivals, free, factors, bounds[sample],
-                bounds[sample + 1], ends, waiting, growth, unit, out, n_out,
+                start, limits, resets, weights, first, arrivals, free, factors, times, t_ref,
+                steps, step_at[key], step_at[key + 1], bounds[sample], bounds[sample + 1],
+                came, ends, waiting, growth, own, unit, out, n_out,
             )  # fmt: skip
             if n_out < 0:
                 return n_out
