@@ -137,7 +137,8 @@ def check_currents(
             k = int(np.argmax(rows[:, 0] < t_from))
             raise checks.fail(where, f"steps[{k}]", f"a time >= {t_from:g} s", rows[k, 0])
         rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-        twice = np.flatnonzero((np.diff(rows[:, :2], axis=0) == 0).all(axis=1))
+        times, neuron = rows[:, 0], rows[:, 1]
+        twice = np.flatnonzero((times[1:] == times[:-1]) & (neuron[1:] == neuron[:-1]))
         if twice.size:
             time, k = rows[twice[0], :2]
             raise checks.fail(

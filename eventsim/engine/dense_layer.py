@@ -105,9 +105,11 @@ class DenseLayer:
         """No step leads to a rest at threshold, or to none."""
         if steps.size == 0:
             return True
-        units = self.units[steps["unit"]]
-        rest = (units["bias"] + units["gain"] * steps["value"]) * units["tau"]
-        return bool((np.isfinite(rest) & (rest < units["theta"])).all())
+        bias, gain, tau, theta = (
+            self.units[name][steps["unit"]] for name in ("bias", "gain", "tau", "theta")
+        )
+        rest = (bias + gain * steps["value"]) * tau
+        return bool((np.isfinite(rest) & (rest < theta)).all())
 
     def _deltas(self, spikes: dict[str, Batch]) -> Batch:
         """What reaches a layer of deltas: times and rows."""
