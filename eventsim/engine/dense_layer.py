@@ -108,7 +108,8 @@ class DenseLayer:
         bias, gain, tau, theta = (
             self.units[name][steps["unit"]] for name in ("bias", "gain", "tau", "theta")
         )
-        rest = (bias + gain * steps["value"]) * tau
+        with np.errstate(over="ignore", invalid="ignore"):  # without leak there is no rest
+            rest = (bias + gain * steps["value"]) * tau
         return bool((np.isfinite(rest) & (rest < theta)).all())
 
     def _deltas(self, spikes: dict[str, Batch]) -> Batch:
