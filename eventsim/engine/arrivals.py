@@ -285,9 +285,9 @@ def frees(times, bounds, t_ref):
     Where there is none it is the end of the sample. The lanes of a block are so many times that
     follow each other, and the first that is late enough is found at once.
     """
-    ahead = np.empty(times.size + BLOCK)
-    ahead[: times.size] = times
-    ahead[times.size :] = np.inf
+    ahead = np.full(times.size + BLOCK, np.inf)
+    for i in range(times.size):  # as a slice it would compile numba's message for wrong shapes
+        ahead[i] = times[i]
     found = np.empty(times.size, np.int32)
     for sample in range(bounds.size - 1):
         k, end = bounds[sample], bounds[sample + 1]

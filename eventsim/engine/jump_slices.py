@@ -147,7 +147,8 @@ def _drive(place, streams, arrivals, offset, n, drive, drive_at, sums, factor, s
         more = _draw(streams, offset + neuron, place.delay, arrivals.end, drive, n_drive)
         while more < 0:
             new = np.empty(2 * drive.size)
-            new[:n_drive] = drive[:n_drive]
+            for i in range(n_drive):
+                new[i] = drive[i]
             drive = new
             more = _draw(streams, offset + neuron, place.delay, arrivals.end, drive, n_drive)
         n_drive = more
@@ -317,7 +318,8 @@ def _visit_block(place, paths, cells, streams, arrivals, block, a, b, start, wor
             place, streams, arrivals, a, n, drive, work.drive_at, sums, factor, slice_of
         )
         tally[N_DRIVEN] += work.drive_at[n]
-        work.cursor[:n] = work.drive_at[:n]
+        for neuron in range(n):
+            work.cursor[neuron] = work.drive_at[neuron]
     u, low, before = cells.u[a:b], cells.low[a:b], cells.before[a:b]
     ref_until, weights = cells.ref_until[a:b], streams.weight[a:b]
     base = place.base

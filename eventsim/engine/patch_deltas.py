@@ -259,7 +259,8 @@ def run_deltas(reach, lanes, ops, pointer, t_start, t_stop, times, senders, boun
     touched = np.zeros((3, reach.n_lines), np.int64)
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     for sample in range(pointer.size - 1):
-        u[:n] = lanes.values[START, :n]
+        for lane in range(n):
+            u[lane] = lanes.values[START, lane]
         clear(wheel)
         n_out = _sample(
             reach, lanes, touched, ops, pointer[sample], pointer[sample + 1], t_start, t_stop,

@@ -316,9 +316,9 @@ def run_driven(
     touched = np.zeros((3, reach.n_lines), np.int64)
     n_out = np.int64(0)  # a bare 0 would compile what it is passed to once more
     for sample in range(pointer.size - 1):
-        state[X, :n] = lanes.values[START, :n]
-        state[DRIVE, :n] = lanes.values[BIAS, :n]
-        state[BASE, :n] = lanes.values[BIAS, :n]
+        for lane in range(n):
+            state[X, lane] = lanes.values[START, lane]
+            state[DRIVE, lane] = state[BASE, lane] = lanes.values[BIAS, lane]
         active[:] = 0
         clear(wheel)
         n_out = _sample(

@@ -97,7 +97,9 @@ LOW, HIGH, LINES = range(3)
 @maker
 def new_wheel(t_ref, origin):
     """An empty wheel."""
-    n, longest = t_ref.size, t_ref.max()
+    n, longest = t_ref.size, 0.0
+    for t in t_ref:
+        longest = max(longest, t)
     links, clock = np.empty(n + 2 * PLACES, np.int64), np.zeros(2, np.int64)
     # The bound keeps places within integers; then more lanes share a place.
     return Wheel(np.empty(n), links, clock, min(PLACES / max(longest, 1e-300), 1e9), origin)

@@ -154,7 +154,7 @@ def hear_before(cells, scan, drive, shares, arrived, link, time, post, end, t_st
     g = cells.group_of[link]
     until = time if drive.link[g] > link else np.nextafter(time, inf)
     for k in range(post.size):
-        unit = post[k]
+        unit = np.int64(post[k])
         while drive.time[unit] < until:
             n = _hear(cells, scan, drive, shares, arrived, g, unit, end, t_stop, n)
     return n

@@ -37,7 +37,7 @@ _SMALL = 1 / 32
 @inner
 def _search(rate, rows, x, theta, past, modes):
     """The complete search, from the rows' values ``past`` seconds after the frame."""
-    n, total = 0, 0.0
+    n, total = np.int64(0), 0.0
     for r in range(rows):
         y = x[r] * exp(-past * rate[r])
         total += y
@@ -48,7 +48,7 @@ def _search(rate, rows, x, theta, past, modes):
             mode.gain = 1.0
             mode.value = y * mode.gap
             n += 1
-    return first_crossing(total, 0.0, 1.0 / rate[0], theta, True, modes, 0, n)
+    return first_crossing(total, 0.0, 1.0 / rate[0], theta, True, modes, np.int64(0), n)
 
 
 @inner

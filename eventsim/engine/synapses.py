@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eventsim.jit import inner, maker, njit
+from eventsim.checks import read_only
+from eventsim.jit import inner, njit
 from eventsim.network import Network
 
 __all__ = ["Synapses", "bytes_of", "synapses"]
@@ -39,6 +40,24 @@ class Synapses(NamedTuple):
 def bytes_of(table: Synapses) -> int:
     """Memory of the arrays."""
     return sum(array.nbytes for array in table)
+
+
+class _Room(NamedTuple):
+    """Room to count the different delays of a row."""
+
+    table: NDArray[np.int32]  # where each of them is kept, by its bits
+    values: NDArray[np.float64]
+    begin: NDArray[np.int64]  # how many there are of each, then where they begin
+    rank: NDArray[np.int32]  # their order
+    spare: NDArray[np.int32]
+
+
+class _Row(NamedTuple):
+    """Room for the synapses of a row; links are as wide as targets."""
+
+    post: NDArray[np.int32]
+    weight: NDArray[Any]
+    delay: NDArray[np.float64]
 
 
 @njit
@@ -66,49 +85,81 @@ def _find(table, values, n, value):
     return np.int64(table[at])
 
 
-@maker
-def _by_delay(delays, table):
+@inner
+def _order_of(values, n, order, other):
+    """Stable order of ``n`` values: ever longer runs are merged in pairs."""
+    for k in range(n):
+        order[k] = k
+    length = 1
+    while length < n:
+        for begin in range(0, n, 2 * length):
+            i, middle = begin, min(begin + length, n)
+            j, last = middle, min(begin + 2 * length, n)
+            for k in range(begin, last):
+                if j == last or (i < middle and values[order[i]] <= values[order[j]]):
+                    other[k] = order[i]
+                    i += 1
+                else:
+                    other[k] = order[j]
+                    j += 1
+        for k in range(n):
+            order[k] = other[k]
+        length *= 2
+
+
+@inner
+def _by_delay(delays, room, order, other):
     """Stable order of the delays of a row: by counting, where few of them differ."""
-    n = delays.size
-    order = np.empty(n, np.int64)
-    values, place = np.empty(_FEW + 1), np.empty(n, np.int32)
-    table[:] = -1
-    distinct = 0
+    n, distinct = delays.size, np.int64(0)
+    for k in range(room.table.size):
+        room.table[k] = -1
     for k in range(n):
-        place[k] = _find(table, values, distinct, delays[k])
-        if place[k] == distinct:
-            values[distinct] = delays[k]
+        other[k] = _find(room.table, room.values, distinct, delays[k])
+        if other[k] == distinct:
+            if distinct == _FEW:
+                _order_of(delays, n, order, other)
+                return
+            room.values[distinct] = delays[k]
+            room.begin[distinct] = 0
             distinct += 1
-            if distinct > _FEW:
-                return np.argsort(delays, kind="mergesort")
-    rank = np.argsort(values[:distinct])
-    size = np.zeros(distinct, np.int64)
-    for k in range(n):
-        size[place[k]] += 1
+        room.begin[other[k]] += 1
+    _order_of(room.values, distinct, room.rank, room.spare)
     begin = 0
-    for r in rank:
-        size[r], begin = begin, begin + size[r]
+    for r in range(distinct):
+        size = room.begin[room.rank[r]]
+        room.begin[room.rank[r]] = begin
+        begin += size
     for k in range(n):
-        order[size[place[k]]] = k
-        size[place[k]] += 1
-    return order
+        order[room.begin[other[k]]] = k
+        room.begin[other[k]] += 1
+
+
+@inner
+def _rearrange(values, order, spare):
+    """Put values in order; the places are those of a row."""
+    for k in range(values.size):
+        spare[k] = values[order[k]]
+    for k in range(values.size):
+        values[k] = spare[k]
 
 
 @njit
-def _sort(at, posts, weights, delays, links, counts):
-    """Sort each row by delay, keeping the order of projections and targets; count segments."""
-    table = np.empty(1 << _HASH_BITS, np.int32)
+def _sort(at, posts, weights, delays, links, counts, room, order, spare):
+    """Sort each row by delay, keeping the order of projections and targets; count segments.
+
+    ``order`` and ``spare`` are as long as the longest row.
+    """
     for row in range(at.size - 1):
         a, b = at[row], at[row + 1]
         rising = True
         for k in range(a + 1, b):
             rising &= delays[k - 1] <= delays[k]
         if not rising:
-            order = a + _by_delay(delays[a:b], table)
-            posts[a:b] = posts[order]
-            weights[a:b] = weights[order]
-            links[a:b] = links[order]
-            delays[a:b] = delays[order]
+            _by_delay(delays[a:b], room, order, spare.post)
+            _rearrange(posts[a:b], order, spare.post)
+            _rearrange(weights[a:b], order, spare.weight)
+            _rearrange(delays[a:b], order, spare.delay)
+            _rearrange(links[a:b], order, spare.post)
         for k in range(a, b):
             if k == a or delays[k] != delays[k - 1] or links[k] != links[k - 1]:
                 counts[row] += 1
@@ -140,6 +191,13 @@ def synapses(net: Network, skip: tuple[int, ...] = ()) -> Synapses:
     weight = np.zeros(size, dtype=np.float32 if single else np.float64)
     counts = np.zeros(int(offsets[-1]), dtype=np.int64)
     parts: list[tuple[NDArray[Any], ...]] = []
+    room = _Room(
+        np.zeros(1 << _HASH_BITS, np.int32),
+        np.zeros(_FEW),
+        np.zeros(_FEW, np.int64),
+        np.zeros(_FEW, np.int32),
+        np.zeros(_FEW, np.int32),
+    )
     begin = 0
     for p, first_unit in zip(net.populations, offsets, strict=False):
         mine = [(k, link) for k, link in links if link.source == p.name]
@@ -153,9 +211,13 @@ def synapses(net: Network, skip: tuple[int, ...] = ()) -> Synapses:
         for k, link in mine:
             row = rows.pop(0)  # let go of one after the other
             first = int(offsets[names.index(link.target)])
-            _copy(*row, k, first, cursor, post[here], weight[here], delays, which)
+            fixed = [read_only(array) for array in row]  # of one type, that it compiles once
+            _copy(*fixed, k, first, cursor, post[here], weight[here], delays, which)
         own = counts[int(first_unit) : int(first_unit) + p.n]
-        _sort(at, post[here], weight[here], delays, which, own)
+        longest = np.diff(at).max(initial=0)
+        order = np.zeros(longest, np.int32)
+        spare = _Row(order.copy(), np.zeros(longest, weight.dtype), np.zeros(longest))
+        _sort(at, post[here], weight[here], delays, which, own, room, order, spare)
         n = int(own.sum())
         part = (np.zeros(n), np.zeros(n, np.int32), np.zeros(n, np.int64))
         _cut(at, begin, delays, which, 0, *part)
