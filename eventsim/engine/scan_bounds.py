@@ -20,8 +20,6 @@ from __future__ import annotations
 
 from math import exp, inf
 
-import numpy as np
-
 from eventsim.dynamics.exponentials import MARGIN
 from eventsim.jit import inner
 from eventsim.vectors import BLOCK as LANES
@@ -105,7 +103,7 @@ def look(cells, scan, now, until):
                 unit = first + first_lane(lanes)
                 lanes &= lanes - 1
                 if unit < cells.stop[g]:
-                    watch(scan, np.int64(unit), now)
+                    watch(scan, unit, now)
 
 
 @inner
