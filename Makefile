@@ -52,6 +52,7 @@ $(VENV)/dev.stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 $(VENV)/docs.stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	$(BIN)/python tools/install_torch.py
 	$(PIP) install --quiet --editable ".[docs]"
+	-$(PIP) install --quiet --no-deps spikingtorch
 	touch $(VENV)/base.stamp $@
 
 demo: $(VENV)/base.stamp
