@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+PACKAGES = ("norse", "rockpool", "sinabs", "snntorch", "spikingjelly", "spikingtorch")
+
 #: ``test_NAME.py``, ``test_NAME_of_what.py`` and ``record_NAME.py`` need the package NAME.
 collect_ignore = [
     path.name
-    for pattern in ("test_*.py", "record_*.py")
+    for name in PACKAGES
+    if importlib.util.find_spec(name) is None
+    for pattern in (f"test_{name}*.py", f"record_{name}*.py")
     for path in Path(__file__).parent.glob(pattern)
-    if importlib.util.find_spec(path.stem.split("_")[1]) is None
 ]

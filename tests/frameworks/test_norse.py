@@ -13,7 +13,7 @@ from norse.torch.functional.lsnn import LSNNParameters
 from eventsim.discrete.frameworks import norse as rules
 from eventsim.discrete.step_cell import StepCell
 from tests import naive_norse
-from tests.frameworks import record_norse, records
+from tests.frameworks import record_norse
 
 
 def check(kind: str, module: Any, layer: dict[str, Any], x: Any) -> float:
@@ -82,10 +82,3 @@ def test_defaults_are_those_of_the_package() -> None:
         names = set(parameters._fields) - {"method", "alpha", "reset_method"}
         given = {name: getattr(parameters, name).numpy() for name in names}
         assert make() == make(**given)
-
-
-def test_records_are_what_the_package_does() -> None:
-    stored = records.read(records.FOLDER / "norse.npz")
-    made = record_norse.record()
-    assert stored["version"] == made["version"]
-    assert records.same(stored["cases"], made["cases"])

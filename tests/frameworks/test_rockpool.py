@@ -12,7 +12,7 @@ from rockpool.nn.modules import ExpSynTorch
 from eventsim.discrete.frameworks import rockpool as rules
 from eventsim.discrete.step_cell import StepCell
 from tests import naive_rockpool
-from tests.frameworks import record_rockpool, records
+from tests.frameworks import record_rockpool
 
 
 def check(module: Any, layer: dict[str, Any], x: Any) -> float:
@@ -69,10 +69,3 @@ def test_decays_of_checkpoints(mode: str) -> None:
     rule = rules.lif(**trained, dt=module.dt)
     for made, theirs in ((rule.leak, module.alpha), (rule.synapse_leak, module.beta)):
         assert abs(made - theirs.item()) <= 2 * np.finfo(np.float32).eps
-
-
-def test_records_are_what_the_package_does() -> None:
-    stored = records.read(records.FOLDER / "rockpool.npz")
-    made = record_rockpool.record()
-    assert stored["version"] == made["version"]
-    assert records.same(stored["cases"], made["cases"])

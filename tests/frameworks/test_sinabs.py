@@ -14,7 +14,7 @@ import torch
 from eventsim.discrete.frameworks import sinabs as rules
 from eventsim.discrete.step_cell import StepCell
 from tests import naive_sinabs
-from tests.frameworks import record_sinabs, records
+from tests.frameworks import record_sinabs
 
 
 def check(kind: str, module: Any, layer: dict[str, Any], x: Any) -> float:
@@ -90,10 +90,3 @@ def test_decays_of_checkpoints(tau: float) -> None:
     """From the time constant alone, the decay is torch's within a rounding."""
     theirs = layers.LIF(tau).alpha_mem_calculated.item()
     assert abs(rules.lif(tau_mem=tau).leak - theirs) <= np.finfo(np.float32).eps * theirs
-
-
-def test_records_are_what_the_package_does() -> None:
-    stored = records.read(records.FOLDER / "sinabs.npz")
-    made = record_sinabs.record()
-    assert stored["version"] == made["version"]
-    assert records.same(stored["cases"], made["cases"])

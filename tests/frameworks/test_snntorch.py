@@ -14,7 +14,7 @@ import torch
 from eventsim.discrete.frameworks import snntorch as rules
 from eventsim.discrete.step_cell import StepCell
 from tests import naive_snntorch
-from tests.frameworks import record_snntorch, records
+from tests.frameworks import record_snntorch
 
 KINDS = record_snntorch.KINDS
 RESETS = list(itertools.product(record_snntorch.MECHANISMS, (True, False)))
@@ -97,12 +97,6 @@ def test_recurrent_layers(kind: str, mechanism: str, delay: bool) -> None:
         rng = np.random.default_rng(seed)
         module, _ = record_snntorch.neurons(rng, kind, 6, mechanism, delay, "float32")
         check(module, rng.normal(0.35, 0.8, (2, 50, 6)).astype(np.float32))
-
-
-def test_records_are_what_the_package_does() -> None:
-    stored = records.read(records.FOLDER / "snntorch.npz")
-    assert stored["version"] == snntorch.__version__
-    assert records.same(stored["cases"], record_snntorch.record()["cases"])
 
 
 def test_double_networks_do_not_run_in_the_package() -> None:

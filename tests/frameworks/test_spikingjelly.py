@@ -13,7 +13,7 @@ from spikingjelly.activation_based import functional, neuron, surrogate
 from eventsim.discrete.frameworks import spikingjelly as rules
 from eventsim.discrete.step_cell import StepCell
 from tests import naive_spikingjelly
-from tests.frameworks import record_spikingjelly, records
+from tests.frameworks import record_spikingjelly
 
 NODES = record_spikingjelly.NODES
 
@@ -85,10 +85,3 @@ def test_sigmoid_of_checkpoints(w: float) -> None:
         tensor = torch.tensor(w, dtype=kind)
         made = rules.parametric_lif_node(w=tensor.numpy()).leak
         assert abs(made - tensor.sigmoid().item()) <= 2 * torch.finfo(kind).eps * made
-
-
-def test_records_are_what_the_package_does() -> None:
-    stored = records.read(records.FOLDER / "spikingjelly.npz")
-    made = record_spikingjelly.record()
-    assert stored["version"] == made["version"]
-    assert records.same(stored["cases"], made["cases"])

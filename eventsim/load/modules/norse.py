@@ -14,6 +14,7 @@ import numpy as np
 
 from eventsim.discrete.frameworks import norse
 from eventsim.errors import UnsupportedNetwork
+from eventsim.load.modules.parameters import spread
 from eventsim.load.modules.recognise import Recognised
 from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
@@ -83,7 +84,7 @@ def recognise(module: Any, where: str) -> Recognised | None:
         _check_first(numbers["v_leak"], where)
 
     def rule(shape: Shape) -> StepRule:
-        arrays = {name: _spread(value, name, shape, where) for name, value in numbers.items()}
+        arrays = {name: spread(value, f"p.{name}", shape, where) for name, value in numbers.items()}
         return STEPS[step][0](**arrays, **words)
 
     if not recurrent:
@@ -134,19 +135,6 @@ def _parameters(module: Any, where: str, step: str) -> tuple[dict[str, Any], dic
 def _array(value: Any) -> Any:
     """A parameter in its own arithmetic; plain numbers are Python's, in double precision."""
     return value.detach().cpu().numpy() if hasattr(value, "detach") else np.array(float(value))
-
-
-def _spread(array: Any, name: str, shape: Shape, where: str) -> Any:
-    """A parameter for each neuron, as torch broadcasts it against [sample, *shape]."""
-    if array.size == 1:
-        return array.reshape(())
-    try:
-        return np.broadcast_to(array, (1, *shape)).reshape(-1)
-    except ValueError as error:
-        raise UnsupportedNetwork(
-            f"{where}: p.{name}: expected one number, or some that fit neurons arranged as "
-            f"{tuple(shape)}, got shape {array.shape}"
-        ) from error
 
 
 def _check_first(rest: Any, where: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from eventsim.discrete.frameworks import snntorch as rules
 from eventsim.errors import UnsupportedNetwork
+from eventsim.load.modules.parameters import spread
 from eventsim.load.modules.recognise import Recognised
 from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
@@ -63,7 +64,7 @@ def recognise(module: Any, where: str) -> Recognised | None:
     }
 
     def rule(shape: Shape) -> StepRule:
-        arrays = {name: _spread(array, name, shape, where) for name, array in numbers.items()}
+        arrays = {name: spread(array, name, shape, where) for name, array in numbers.items()}
         return make(*(arrays[name] for name in rates), arrays["threshold"], **options)
 
     recurrent = getattr(module, "recurrent", None)
@@ -139,19 +140,6 @@ def _numbers(module: Any, name: str, where: str) -> NDArray[np.float64]:
                 f"{name} to its float32 value"
             )
     return array
-
-
-def _spread(array: NDArray[np.float64], name: str, shape: Shape, where: str) -> Any:
-    """A parameter for each neuron, as torch broadcasts it against [sample, *shape]."""
-    if array.size == 1:
-        return float(array.reshape(()))
-    try:
-        return np.broadcast_to(array, (1, *shape)).reshape(-1)
-    except ValueError as error:
-        raise UnsupportedNetwork(
-            f"{where}: {name}: expected one number, or some that fit neurons arranged as "
-            f"{tuple(shape)}, got shape {array.shape}"
-        ) from error
 
 
 def _amplitude(module: Any, where: str) -> float:
