@@ -98,6 +98,9 @@ CLAIMS = {
         spikingjelly_residual, sinabs_digits, rockpool_digits, spikingtorch_digits,
     )
 }  # fmt: skip
+#: Label of an axis, where it is not time; number of pictures, where there are no axes.
+LABELS = {"spikingtorch_digits": "pulse width (steps)"}
+PICTURES = {"norse_yin_yang": 3}
 #: What an example needs that is not among the development packages.
 NEEDS = {
     "snntorch_digits": "snntorch",
@@ -125,7 +128,11 @@ def test_example(name, monkeypatch, tmp_path):
         CLAIMS[name](scope)
         figure = pyplot.gcf()
         figure.savefig(tmp_path / "figure.png")  # warnings of the layout are errors here
-        assert any("time (ms)" in ax.get_xlabel() for ax in figure.axes)
+        if name in PICTURES:
+            assert sum(len(ax.images) for ax in figure.axes) == PICTURES[name]
+        else:
+            label = LABELS.get(name, "time (ms)")
+            assert any(label in ax.get_xlabel() for ax in figure.axes)
     finally:
         pyplot.close("all")
     assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]

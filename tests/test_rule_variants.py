@@ -70,6 +70,8 @@ def test_ladder_names_what_a_rule_decides(rule: StepRule, encoder: str) -> None:
     assert "endcheck" not in rungs or rule.synapse is None
     assert rungs["continuous"].layers[-1].rate > 0
     assert {effect.before for effect in report.effects} <= set(rungs)
+    named = "exponential synapses" if rule.synapse else "delta synapses"
+    assert report.settings["synapse"] == named
 
 
 def test_recurrent_network() -> None:

@@ -229,7 +229,7 @@ def _variants(
         if name not in [plan.name for plan in plans]:
             plans.append(Plan(name, "variant", "continuous", what, task.runs, window, run))
 
-    for width in task.spreads[1:]:
+    for width in task.spreads[1:] if task.at_once == "deltas" else ():
         name = f"pulses of {in_steps(width, dt)}" if width else "deltas"
         how = f"in {name}" if width else "at once (deltas)"
         run = continuous(task.net.with_spread(width), length)

@@ -300,7 +300,7 @@ def _report(task: Task, job: PlanJob, sums: Mapping[str, Sums], engine: str) -> 
 
 def _name(task: Task, spread: float) -> str:
     if spread == 0:
-        return "continuous, deltas"
+        return f"continuous, {task.at_once}"
     return f"continuous, pulses of {in_steps(spread, task.disc.dt)}"
 
 

@@ -103,7 +103,21 @@ class Task:
     def synapse(self) -> str:
         """The synapse that the verdict is about, in words."""
         width = self.spreads[0]
-        return f"pulses of {in_steps(width, self.disc.dt)}" if width else "delta synapses"
+        if width:
+            return f"pulses of {in_steps(width, self.disc.dt)}"
+        return "delta synapses" if self.at_once == "deltas" else self.at_once
+
+    @property
+    def at_once(self) -> str:
+        """What synapses are without pulses, in words."""
+        receptors = {
+            link.receptor is not None  # type: ignore[attr-defined]
+            for link in self.net.projections
+            if isinstance(self.net[link.target], Population)
+        }
+        if True not in receptors:
+            return "deltas"
+        return "deltas and exponential synapses" if False in receptors else "exponential synapses"
 
     def settings(self) -> dict[str, Any]:
         """What was asked, of plain types."""
