@@ -420,8 +420,10 @@ def test_descriptions_in_the_documentation():
     page = (Path(__file__).parent.parent / "docs" / "files.md").read_text(encoding="utf-8")
     documented = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     docstring = textwrap.dedent(architecture.__doc__.split("::\n", 1)[1].split("\nThis module")[0])
-    assert len(documented) == 1
-    for text in (*documented, docstring):
+    whole, of_a_framework = documented
+    layer = "dt = 1e-3\nsteps = 4\n" + of_a_framework + "\n[input]\nshape = [4]\n"
+    assert read_architecture(tomllib.loads(layer)).layers[0].values["neuron"] == "snntorch.RLeaky"
+    for text in (whole, docstring):
         described = read_architecture(tomllib.loads(text))
         assert [layer.kind for layer in described.layers][:2] == ["conv2d", "maxpool2d"]
     for kind, keys in architecture.KEYS.items():

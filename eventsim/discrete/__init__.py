@@ -83,6 +83,7 @@ def run(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from eventsim import Dense, Input
     >>> net = Network([Input("in", 2), Population("out", 1, tau_mem=4e-3, t_ref=1e-3)],
     ...               [Dense("in", "out", [[0.5], [0.8]])])

@@ -28,11 +28,11 @@ A description is a TOML file, or a mapping of the same content::
     kind = "linear"
     weight = "fc.weight"
 
+This module reads and checks descriptions; :mod:`eventsim.load.assemble` makes networks of them.
+
 The neurons of a layer can be those of a training framework, such as ``"snntorch.Leaky"``, with the
 arguments of the class under ``cell``; see :mod:`eventsim.load.framework_cells`. For these ``decay``
 and ``jump`` choose conventions, as for :func:`eventsim.from_torch`.
-
-This module reads and checks descriptions; :mod:`eventsim.load.assemble` makes networks of them.
 """
 
 from __future__ import annotations
