@@ -105,8 +105,8 @@ class Counterpart(NamedTuple):
         Factor of the framework's weights, :attr:`~eventsim.step_rule.StepRule.weight_gain`.
     receptor : int or None
         Receptor of arriving projections: 0 with a synapse, None for deltas.
-    rows : list of (name, value, why)
-        What was assumed, and what is lost.
+    rows : list of tuple of str
+        Name, value and reason of what was assumed, and of what is lost.
     """
 
     population: Population
