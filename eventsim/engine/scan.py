@@ -19,7 +19,7 @@ from eventsim.engine.pieces import PieceRun
 from eventsim.engine.poisson import Drives
 from eventsim.engine.scan_drive import drive_for, fused_links
 from eventsim.engine.scan_state import CLOCK, Cells, Scan, new_buffers
-from eventsim.engine.scan_windows import FULL, grown, run_scan
+from eventsim.engine.scan_windows import run_scan
 from eventsim.engine.synapses import synapses
 from eventsim.network import Network
 from eventsim.populations import Input, Population
@@ -259,26 +259,22 @@ class ScanRun(PieceRun):
         return self._begin_of(self._window_at(end))
 
     def _advance(self, end: float, max_events: int) -> int:
-        last, effort = self._window_at(end), int(self._clock["effort"][0]) + EFFORT_PER_CALL
-        while True:
-            reason = run_scan(
-                self._cells,
-                self._scan,
-                self._drive,
-                self._table,
-                self._calendar,
-                self._buffers,
-                self._feed,
-                last,
-                self._renewal,
-                self.t_stop,
-                self._begin_of(self._last),
-                effort,
-                max_events,
-            )
-            if reason != FULL:
-                return int(reason)
-            self._buffers = grown(self._scan, self._table, self._calendar, self._buffers)
+        reason, self._buffers = run_scan(
+            self._cells,
+            self._scan,
+            self._drive,
+            self._table,
+            self._calendar,
+            self._buffers,
+            self._feed,
+            self._window_at(end),
+            self._renewal,
+            self.t_stop,
+            self._begin_of(self._last),
+            int(self._clock["effort"][0]) + EFFORT_PER_CALL,
+            max_events,
+        )
+        return int(reason)
 
     @property
     def _log(self) -> NDArray[Any]:

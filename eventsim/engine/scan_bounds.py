@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from math import exp, inf
 
+import numpy as np
+
 from eventsim.dynamics.exponentials import MARGIN
 from eventsim.jit import inner
 from eventsim.vectors import BLOCK as LANES
@@ -103,7 +105,7 @@ def look(cells, scan, now, until):
                 unit = first + first_lane(lanes)
                 lanes &= lanes - 1
                 if unit < cells.stop[g]:
-                    watch(scan, unit, now)
+                    watch(scan, np.int64(unit), now)
 
 
 @inner

@@ -32,9 +32,9 @@ from eventsim.engine.scan_bounds import (
 from eventsim.engine.scan_drive import hear_before, hear_rest
 from eventsim.engine.scan_follow import next_spike
 from eventsim.engine.scan_state import Buffers
-from eventsim.jit import inlined, inner, njit
+from eventsim.jit import inlined, inner, maker, njit
 
-__all__ = ["FULL", "grown", "run_scan"]
+__all__ = ["run_scan"]
 
 #: Why the loop was left, beside the reasons of all engines (where ENDLESS is also a source that
 #: spikes more often in a window than is provided for): a buffer has to grow.
@@ -103,7 +103,7 @@ def _release(scan, window, now):
     while unit >= 0:
         w = np.int64(scan.place[unit])
         if w < 0:
-            w = watch(scan, np.int64(unit), now)
+            w = watch(scan, unit, now)
         scan.slack[unit] = -inf
         scan.fine[w] = -inf
         unit = scan.later[unit]
@@ -240,17 +240,12 @@ def _look_after(cells, scan, ring, renewal):
     _release(scan, clock.window, now)
 
 
-@njit
-def run_scan(
+@inner
+def _windows(
     cells, scan, drive, table, calendar, buffers, feed, last_window, renewal, t_stop, over,
     effort, max_events,
 ):  # fmt: skip
-    """Handle windows before ``last_window``, or until so much effort is spent; why it ended.
-
-    What would arrive at ``over`` or later is left out. ``renewal``: windows between two frames.
-    Where a buffer has to grow it is called again with :func:`grown` ones: the stage is kept. A
-    kernel around both would only compile all of this once more.
-    """
+    """As :func:`run_scan`, as long as there is room in the buffers: the stage is kept."""
     clock, ring = scan.clock[0], calendar.ring[0]
     entries, log, sent = buffers.entries, buffers.log, buffers.sent
     while True:
@@ -289,8 +284,8 @@ def run_scan(
         clock.stage = NEXT
 
 
-@njit
-def grown(scan, table, calendar, buffers):
+@maker
+def _grown(scan, table, calendar, buffers):
     """The same buffers with room for the spikes that wait and for the segments of this window."""
     clock, none, entries = scan.clock[0], np.int64(0), buffers.entries
     n = coming(calendar, entries, clock.window)
@@ -305,3 +300,23 @@ def grown(scan, table, calendar, buffers):
         room(buffers.other, none, n),
         room(buffers.ends, none, n + 1),
     )
+
+
+@njit
+def run_scan(
+    cells, scan, drive, table, calendar, buffers, feed, last_window, renewal, t_stop, over,
+    effort, max_events,
+):  # fmt: skip
+    """Handle windows before ``last_window``, or until so much effort is spent; why it ended.
+
+    What would arrive at ``over`` or later is left out. ``renewal``: windows between two frames.
+    Buffers, which may have grown, are returned too.
+    """
+    while True:
+        reason = _windows(
+            cells, scan, drive, table, calendar, buffers, feed, last_window, renewal, t_stop,
+            over, effort, max_events,
+        )  # fmt: skip
+        if reason != FULL:
+            return reason, buffers
+        buffers = _grown(scan, table, calendar, buffers)
