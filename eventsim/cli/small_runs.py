@@ -67,6 +67,24 @@ def _feed_forward() -> None:
     inputs = {"image": to_spike_trains(steps, DT)}
     for engine in ("layered", "windowed", "queue"):
         simulate(net, inputs, disc.duration, engine=engine, record_v={"out": [0]})
+    _above_threshold()
+
+
+def _above_threshold() -> None:
+    """All-to-all neurons, one of which its bias alone takes above threshold."""
+    import numpy as np
+
+    from eventsim.network import Network
+    from eventsim.populations import Input, Population
+    from eventsim.projections import Dense
+    from eventsim.simulate import simulate
+
+    bias = np.array([0.0, 2.0])
+    net = Network(
+        [Input("in", 2), Population("out", 2, tau_mem=4 * DT, t_ref=DT, i_bias=bias)],
+        [Dense("in", "out", np.ones((2, 2)))],
+    )
+    simulate(net, {"in": ([0.0], [0])}, 4 * DT, engine="layered")
 
 
 def _receptors() -> None:
