@@ -232,13 +232,14 @@ def forecast(
     the folder ``validation``.
     """
     given = np.zeros(np.asarray(images).shape[:1], np.int64) if labels is None else labels
-    if getattr(disc, "cells", None):
+    task = check_task(net, disc, images, given, where="forecast", steps=steps, seed=seed)
+    if task.disc.cells:
+        named = sorted({cell.label for cell in task.disc.cells.values()})
         raise UnsupportedNetwork(
             "forecast: disc: expected one of the coarse rules, whose limits were measured, got the "
-            f"rules of a framework ({', '.join(sorted({c.label for c in disc.cells.values()}))}): "
+            f"rules of a framework ({', '.join(named)}): "
             "eventsim.attribute says what the gap consists of"
         )
-    task = check_task(net, disc, images, given, where="forecast", steps=steps, seed=seed)
     ids = _chosen(task, samples)
     cores = os.cpu_count() or 1 if threads is None else checks.whole(
         "forecast", "threads", threads, 1
