@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import eventsim as es
 from eventsim.engine.compiled import compile_network
-from eventsim.engine.runs import conv_layout, conv_reach, rows_reach
+from eventsim.engine.lane_runs import conv_layout, conv_reach, rows_reach
 from tests.strategies import Problem
 from tests.test_engines import assert_agrees, reference
 

@@ -13,11 +13,11 @@ from eventsim.convolution import Conv2d
 from eventsim.engine.arrivals import Sources, operations
 from eventsim.engine.batch import Batch, in_order
 from eventsim.engine.compiled import compile_network
+from eventsim.engine.lane_runs import Reach, conv_layout, conv_reach, rows_reach
 from eventsim.engine.layer import collect, scaled, sources_of
 from eventsim.engine.patch_deltas import run_deltas
 from eventsim.engine.patch_driven import run_driven
 from eventsim.engine.patches import BIAS, SPARE, START, THETA, Lanes
-from eventsim.engine.runs import Reach, conv_layout, conv_reach, rows_reach
 from eventsim.network import Network
 from eventsim.projections import Projection, Rows
 

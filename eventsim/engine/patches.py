@@ -1,11 +1,12 @@
 """Layers that a spike reaches in part (convolution, sparse rows): what their kernels share.
 
 Neurons are lanes of arrays, arranged so that what one spike reaches lies in few runs
-(:mod:`eventsim.engine.runs`). Nothing decays from event to event: with :math:`s = e^{(t - t_0) /
-\\tau}` a potential is kept as :math:`v s`, which arrivals change and time does not
-(:mod:`eventsim.engine.patch_deltas`, and with drive :mod:`eventsim.engine.patch_driven`). So an
-arrival touches its own lanes only, and one exponential serves the layer in an instant. A refractory
-lane stands at minus infinity and waits on a wheel for the end of its period.
+(:mod:`eventsim.engine.lane_runs`). Nothing decays from event to event: with
+:math:`s = e^{(t - t_0) / \\tau}` a potential is kept as :math:`v s`, which arrivals change and time
+does not (:mod:`eventsim.engine.patch_deltas`, and with drive
+:mod:`eventsim.engine.patch_driven`). So an arrival touches its own lanes only, and one exponential
+serves the layer in an instant. A refractory lane stands at minus infinity and waits on a wheel for
+the end of its period.
 """
 
 from __future__ import annotations
