@@ -36,6 +36,11 @@ def real_array(where: str, field: str, value: Any) -> NDArray[np.floating]:
     return read_only(np.array(array, dtype=dtype, order="C"))
 
 
+def float32(where: str, field: str, value: Any) -> Any:
+    """A float32 number or array, as frameworks make of what they are given."""
+    return real_array(where, field, value).astype(np.float32)[()]
+
+
 def _array(where: str, field: str, value: Any) -> NDArray[Any]:
     """Any array; ragged lists have no shape, and a mask would be dropped without a word."""
     if isinstance(value, np.ma.MaskedArray):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks, decode
-from eventsim.fidelity.counterparts import Counterparts
+from eventsim.fidelity.counterparts import Counterparts, Paired
 from eventsim.fidelity.samples import Samples, exact
 from eventsim.fidelity.task import Task
 from eventsim.network import Network
@@ -58,7 +58,7 @@ class Divergence:
 
 
 @dataclass(frozen=True, eq=False)
-class LayerSpikes:
+class LayerSpikes(Paired):
     """Spikes of one layer in both models.
 
     Attributes
@@ -82,18 +82,6 @@ class LayerSpikes:
     time: Floats
     sender: Index
     partner: Index
-
-    @property
-    def missing(self) -> NDArray[np.bool_]:
-        """Which coarse spikes have no counterpart."""
-        return self.partner < 0
-
-    @property
-    def extra(self) -> NDArray[np.bool_]:
-        """Which continuous spikes are no counterpart."""
-        free = np.ones(self.time.size, dtype=bool)
-        free[self.partner[self.partner >= 0]] = False
-        return free
 
 
 @dataclass(frozen=True, eq=False)

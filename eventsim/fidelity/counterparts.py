@@ -22,7 +22,7 @@ from eventsim.fidelity.order import fired, neuron_order, neuron_starts
 from eventsim.fidelity.trains import Grouped
 from eventsim.recording import SpikeTrain
 
-__all__ = ["REACH", "Counterparts"]
+__all__ = ["REACH", "Counterparts", "Paired"]
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,8 +32,27 @@ Index = NDArray[np.int64]
 REACH = 1.5
 
 
+class Paired:
+    """Coarse spikes, and the places in ``time`` of their counterparts; -1 where there is none."""
+
+    time: Floats
+    partner: Index
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which coarse spikes have no counterpart."""
+        return self.partner < 0
+
+    @property
+    def extra(self) -> NDArray[np.bool_]:
+        """Which continuous spikes are no counterpart."""
+        free = np.ones(self.time.size, dtype=bool)
+        free[self.partner[self.partner >= 0]] = False
+        return free
+
+
 @dataclass(frozen=True, eq=False)
-class Counterparts:
+class Counterparts(Paired):
     """Spikes of one layer in both models, and how they pair.
 
     Attributes
@@ -109,18 +128,6 @@ class Counterparts:
         """
         paired = self.partner >= 0
         return self.time[self.partner[paired]] - self.step[paired]
-
-    @property
-    def missing(self) -> NDArray[np.bool_]:
-        """Which coarse spikes have no counterpart."""
-        return self.partner < 0
-
-    @property
-    def extra(self) -> NDArray[np.bool_]:
-        """Which continuous spikes are no counterpart."""
-        free = np.ones(self.time.size, dtype=bool)
-        free[self.partner[self.partner >= 0]] = False
-        return free
 
 
 def _grouped(times: Floats, neuron: Index, n: int) -> Grouped:

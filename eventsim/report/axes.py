@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Scale", "Tick", "decimals", "nice_ticks", "path"]
+__all__ = ["Frame", "Scale", "Tick", "decimals", "nice_ticks", "path"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,21 @@ class Tick:
 
     at: float
     text: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A chart without what is drawn in it: its size, the edges of its axes, their ticks."""
+
+    title: str
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x: tuple[Tick, ...]
+    y: tuple[Tick, ...]
 
 
 @dataclass(frozen=True)

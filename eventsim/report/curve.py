@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from eventsim.fidelity.metrics import Share, mean_share
 from eventsim.fidelity.sweep.report import SweepReport
-from eventsim.report.axes import Scale, Tick, path
+from eventsim.report.axes import Frame, Scale, Tick, path
 
 __all__ = ["CurveChart", "CurvePoint", "TimeStepCurve", "curve_charts"]
 
@@ -115,18 +115,9 @@ class Series:
 
 
 @dataclass(frozen=True)
-class CurveChart:
+class CurveChart(Frame):
     """A quantity against the step, large steps on the left, the exact simulation on the right."""
 
-    title: str
-    width: float
-    height: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    x: tuple[Tick, ...]
-    y: tuple[Tick, ...]
     series: tuple[Series, ...]
     limit: Mark | None = None
     coarse: float | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eventsim.fidelity.histograms import Histogram, LayerHistograms
-from eventsim.report.axes import Scale, Tick, path
+from eventsim.report.axes import Frame, Scale, Tick, path
 
 __all__ = ["Band", "Bars", "LayerCharts", "Line", "SmallChart", "layer_charts"]
 
@@ -47,18 +47,9 @@ class Band:
 
 
 @dataclass(frozen=True)
-class SmallChart:
+class SmallChart(Frame):
     """A chart with axes; empty where there is nothing to show."""
 
-    title: str
-    width: float
-    height: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    x: tuple[Tick, ...]
-    y: tuple[Tick, ...]
     band: Band | None = None
     bars: tuple[Bars, ...] = ()
     lines: tuple[Line, ...] = ()

@@ -82,11 +82,11 @@ def lif(
         synapse="factor",
         synapse_leak=syn,
         order="input, decay, membrane",
-        v_threshold=_float32(where, "threshold", threshold),
+        v_threshold=checks.float32(where, "threshold", threshold),
         fires_at_equality=True,
         max_spikes=checks.whole(where, "max_spikes_per_dt", max_spikes_per_dt, 1),
         reset="subtract",
-        v_bias=_float32(where, "bias", bias),
+        v_bias=checks.float32(where, "bias", bias),
     )
 
 
@@ -125,11 +125,6 @@ def exp_syn(*, tau: Any = None, beta: Any = None, dt: float = 1e-3) -> StepRule:
     return StepRule(where, leak=left, gain=left, v_threshold=np.inf, reset="none")
 
 
-def _float32(where: str, field: str, value: Any) -> Any:
-    """Rockpool's parameters are float32."""
-    return checks.real_array(where, field, value).astype(np.float32)[()]
-
-
 def _decay(where: str, dt: float, given: dict[str, Any]) -> Any:
     """What is left after a step, from one of: time constant, factor, shift."""
     known = {name: value for name, value in given.items() if value is not None}
@@ -137,7 +132,7 @@ def _decay(where: str, dt: float, given: dict[str, Any]) -> Any:
         expected = f"one of {', '.join(given)}"
         raise checks.fail(where, next(iter(given)), expected, sorted(known) or "none")
     (name, value), one = next(iter(known.items())), np.float32(1.0)
-    number = _float32(where, name, value)
+    number = checks.float32(where, name, value)
     if name.startswith("tau"):
         if not np.all(number > 0.0):
             raise checks.fail(where, name, "seconds > 0", value)

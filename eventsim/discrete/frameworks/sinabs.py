@@ -200,7 +200,7 @@ def alif(
         **_spikes(where, spike_threshold, max_spikes, reset, subtract_value, min_v_mem),
         adaptation="variable",
         adapt_leak=_alpha(where, "adapt", tau_adapt, alpha_adapt),
-        adapt_jump=_float32(where, "adapt_scale", adapt_scale),
+        adapt_jump=checks.float32(where, "adapt_scale", adapt_scale),
     )
 
 
@@ -240,14 +240,9 @@ def exp_leak(
         gain=_one_less(alpha) if norm_input else 1.0,
         feedback="summed",
         v_threshold=np.inf,
-        v_min=-np.inf if min_v_mem is None else _float32(where, "min_v_mem", min_v_mem),
+        v_min=-np.inf if min_v_mem is None else checks.float32(where, "min_v_mem", min_v_mem),
         reset="none",
     )
-
-
-def _float32(where: str, field: str, value: Any) -> Any:
-    """The package makes float32 tensors of what it is given."""
-    return checks.real_array(where, field, value).astype(np.float32)[()]
 
 
 def _one_less(alpha: Any) -> Any:
@@ -260,8 +255,8 @@ def _alpha(where: str, name: str, tau: Any, alpha: Any) -> Any:
         got = {f"tau_{name}": tau, f"alpha_{name}": alpha}
         raise checks.fail(where, f"tau_{name}", f"either tau_{name} or alpha_{name}", got)
     if tau is None:
-        return _float32(where, f"alpha_{name}", alpha)
-    steps = _float32(where, f"tau_{name}", tau)
+        return checks.float32(where, f"alpha_{name}", alpha)
+    steps = checks.float32(where, f"tau_{name}", tau)
     if not np.all(steps > 0.0):
         raise checks.fail(where, f"tau_{name}", "numbers of steps > 0", tau)
     return np.exp(np.float32(-1.0) / steps)
@@ -284,10 +279,10 @@ def _spikes(
         raise checks.fail(where, "reset", "'subtract' or 'value'", repr(reset))
     if amount is not None and reset == "value":
         raise checks.fail(where, "subtract_value", "none with reset='value'", amount)
-    threshold = _float32(where, "spike_threshold", threshold)
+    threshold = checks.float32(where, "spike_threshold", threshold)
     subtract: Any = 0.0
     if amount is not None:
-        subtract = _float32(where, "subtract_value", amount)
+        subtract = checks.float32(where, "subtract_value", amount)
         if np.any(subtract <= 0.0):
             raise checks.fail(where, "subtract_value", "numbers > 0", amount)
     return {
@@ -298,5 +293,5 @@ def _spikes(
         "max_spikes": UNLIMITED if most is None else most,
         "reset": reset,
         "v_subtract": 0.0 if np.array_equal(subtract, threshold) else subtract,
-        "v_min": -np.inf if floor is None else _float32(where, "min_v_mem", floor),
+        "v_min": -np.inf if floor is None else checks.float32(where, "min_v_mem", floor),
     }
