@@ -35,3 +35,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def rng() -> np.random.Generator:
     """A generator that starts from the same state in every test."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def madeup(monkeypatch):
+    """``from_torch`` knows the neurons of tests.madeup; weights are the same in every run."""
+    import torch
+
+    from eventsim.load.modules import recognise
+
+    monkeypatch.setitem(recognise.FRAMEWORKS, "tests", "tests.madeup")
+    torch.manual_seed(5)

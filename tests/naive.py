@@ -39,6 +39,10 @@ class NaiveResult:
     n_events: int
     units: dict[str, Sequence[Unit]]
 
+    def times(self, name: str = "out", neuron: int = 0) -> list[float]:
+        """Spike times of one neuron."""
+        return [t for t, sender in self.spikes[name] if sender == neuron]
+
     def knots(self, name: str, neuron: int) -> list[Knot]:
         """States of one neuron after each of its instants."""
         unit = self.units[name][neuron]

@@ -1,4 +1,4 @@
-"""A small network, and how what is refused says so."""
+"""Small networks, a task for one of them, and how what is refused says so."""
 
 from __future__ import annotations
 
@@ -27,6 +27,40 @@ def small(**options) -> es.Network:
         ],
         **options,
     )
+
+
+def two_layers(rng: np.random.Generator, n_in: int, hidden: int, n_out: int) -> es.Network:
+    """An input, a hidden layer and an output, all-to-all with random weights."""
+    return es.Network(
+        [
+            es.Input("in", n_in),
+            es.Population("hidden", hidden, tau_mem=4e-3, t_ref=1e-3, i_bias=0.1),
+            es.Population("out", n_out, tau_mem=4e-3, t_ref=1e-3),
+        ],
+        [
+            es.Dense("in", "hidden", rng.normal(0.1, 0.5, (n_in, hidden))),
+            es.Dense("hidden", "out", rng.normal(0.1, 0.6, (hidden, n_out))),
+        ],
+    )
+
+
+def classifier(samples: int = 12):
+    """A network with a hidden layer, its discretization of 5 steps, images and labels."""
+    dt, rng = 1e-3, np.random.default_rng(5)
+    cells = {"tau_mem": 4 * dt, "t_ref": dt}
+    net = es.Network(
+        [
+            es.Input("image", (1, 3, 4)),
+            es.Population("hidden", 14, i_bias=0.3, **cells),
+            es.Population("out", 4, **cells),
+        ],
+        [
+            es.Dense("image", "hidden", rng.normal(0.15, 0.4, (12, 14)), spread=dt),
+            es.Dense("hidden", "out", rng.normal(0.1, 0.6, (14, 4)), spread=dt),
+        ],
+    )
+    images = rng.uniform(size=(samples, 3, 4))
+    return net, es.Discretization(dt=dt, steps=5), images, rng.integers(4, size=samples)
 
 
 def refuses(make, words):

@@ -19,6 +19,7 @@ from eventsim.fidelity.ladder import Effect
 from eventsim.fidelity.parts import Parts
 from eventsim.fidelity.variants import depth, with_exponentials
 from tests.naive_endcheck import naive_endcheck
+from tests.networks import classifier
 
 DT = 1e-3
 STEPS = 5
@@ -31,17 +32,7 @@ LAYERS = ("hidden", "out")
 
 @pytest.fixture(scope="module")
 def case():
-    rng = np.random.default_rng(5)
-    hidden = es.Population("hidden", 14, tau_mem=4 * DT, t_ref=DT, i_bias=0.3)
-    net = es.Network(
-        [es.Input("image", (1, 3, 4)), hidden, es.Population("out", 4, tau_mem=4 * DT, t_ref=DT)],
-        [
-            es.Dense("image", "hidden", rng.normal(0.15, 0.4, (12, 14)), spread=DT),
-            es.Dense("hidden", "out", rng.normal(0.1, 0.6, (14, 4)), spread=DT),
-        ],
-    )
-    images = rng.uniform(size=(SAMPLES, 3, 4))
-    return net, es.Discretization(dt=DT, steps=STEPS), images, rng.integers(4, size=SAMPLES)
+    return classifier(SAMPLES)
 
 
 @pytest.fixture(scope="module")

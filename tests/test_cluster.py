@@ -14,6 +14,7 @@ import eventsim as es
 from eventsim.errors import FileError, InvalidType, InvalidValue
 from eventsim.fidelity import cluster, task
 from eventsim.provenance import software
+from tests.networks import classifier
 
 DT = 1e-3
 SAMPLES = 30
@@ -25,27 +26,9 @@ PLAIN = {"tau_syns": [], "extends": []}
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def make():
-    """A network with a hidden layer, its discretization, images and labels."""
-    rng = np.random.default_rng(5)
-    net = es.Network(
-        [
-            es.Input("image", (1, 3, 4)),
-            es.Population("hidden", 14, tau_mem=4 * DT, t_ref=DT, i_bias=0.3),
-            es.Population("out", 4, tau_mem=4 * DT, t_ref=DT),
-        ],
-        [
-            es.Dense("image", "hidden", rng.normal(0.15, 0.4, (12, 14)), spread=DT),
-            es.Dense("hidden", "out", rng.normal(0.1, 0.6, (14, 4)), spread=DT),
-        ],
-    )
-    images = rng.uniform(size=(SAMPLES, 3, 4))
-    return net, es.Discretization(dt=DT, steps=5), images, rng.integers(4, size=SAMPLES)
-
-
 @pytest.fixture(scope="module")
 def case():
-    return make()
+    return classifier(SAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +91,12 @@ import sys
 import numpy as np
 import eventsim as es
 from eventsim.fidelity import task
-from tests.test_cluster import PLAIN, make
+from tests.networks import classifier
+from tests.test_cluster import PLAIN, SAMPLES
 task.SHARD_SAMPLES = 3
 def main():
     tell = lambda *a: print(*a, flush=True)
-    es.attribute(*make(), out=sys.argv[1], workers=2, progress=tell, **PLAIN)
+    es.attribute(*classifier(SAMPLES), out=sys.argv[1], workers=2, progress=tell, **PLAIN)
 if __name__ == "__main__":
     main()
 """

@@ -1,9 +1,8 @@
-"""Whole-file writing and eventsim's own network file."""
+"""eventsim's own network file: round trips, and whole files or none."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import stat
 import subprocess
@@ -18,51 +17,16 @@ from hypothesis.extra import numpy as hnp
 
 import eventsim as es
 from eventsim.errors import FileError, InvalidType, UnsupportedNetwork
-from eventsim.load import hdf5, native
+from eventsim.load import native
 from eventsim.load.native import load_network, read_provenance
 from eventsim.save.files import new_file
 from eventsim.save.native import save_network
-
-
-def everything(rng: np.random.Generator) -> es.Network:
-    """A network with every kind of population and projection, and every kind of value."""
-    return es.Network(
-        [
-            es.Input("image", (1, 8, 8)),
-            es.Population(
-                "conv", (2, 8, 8), tau_mem=rng.uniform(1e-3, 1e-2, 128), t_ref=1e-3,
-                i_bias=rng.normal(size=128), v_threshold=np.inf, fires_at_equality=False,
-            ),
-            es.Relay("max", (2, 4, 4)),
-            es.Population("sum", (2, 4, 4), tau_mem=np.inf, reset="subtract", multi_spike=True),
-            es.Population("avg", (2, 2, 2), tau_mem=0.1, v_init=np.linspace(0, 0.5, 8), r=-2.0),
-            es.Population("out", 3, tau_mem=1 / 3, v_leak=-0.1, v_reset=-0.2, v_threshold=0.7),
-        ],
-        [
-            es.Conv2d(
-                "image", "conv", rng.normal(size=(2, 1, 3, 3)).astype(np.float32),
-                padding=(2, 2), dilation=2, spread=1e-3,
-            ),
-            es.MaxPool2d("conv", "max", 2, rule="leader"),
-            es.SumPool2d("conv", "sum", 2, weight=0.3, delay=1e-4),
-            es.AvgPool2d("sum", "avg", 2, spread=2e-3),
-            es.Dense("avg", "out", rng.normal(size=(8, 3)), delay=rng.uniform(0, 1, (8, 3))),
-            es.Dense("max", "out", rng.normal(size=(32, 3)).astype(np.float32)),
-            es.Sparse("out", "out", [0, 0, 2], [1, 1, 0], [0.1, 0.2, 0.3], delay=[1e-3] * 3),
-            es.Sparse("image", "out", [], [], []),
-        ],
-    )  # fmt: skip
+from tests.everything import DISC, everything
 
 
 @pytest.fixture
 def net(rng):
     return everything(rng)
-
-
-DISC = es.Discretization(
-    "coarse", dt=1e-3, steps=4, encoder="periodic", encoder_scale=0.7,
-    variants={"conv": "constant_potential"}, spread=0.0, notes=("as trained", "µ"),
-)  # fmt: skip
 
 
 # Round trips
@@ -250,147 +214,7 @@ def test_link_is_followed(tmp_path):
     assert (tmp_path / "target").read_text() == "new"
 
 
-# What is refused when reading
-
-
-@pytest.fixture
-def path(net, tmp_path):
-    return save_network(tmp_path / "net.h5", net, DISC, {"a": 1})
-
-
-def test_missing_empty_and_foreign_files(tmp_path):
-    with pytest.raises(FileError, match=r"none\.h5: .* expected .* got no such file"):
-        load_network(tmp_path / "none.h5")
-    with pytest.raises(FileError, match="got no such file"):
-        load_network(tmp_path / ("x" * 300))
-    with pytest.raises(FileError, match="got a folder"):
-        load_network(tmp_path)
-    empty = tmp_path / "empty.h5"
-    empty.touch()
-    with pytest.raises(FileError, match="got an empty file"):
-        load_network(empty)
-    text = tmp_path / "text.h5"
-    text.write_text("hello, this is no network file")
-    with pytest.raises(FileError, match="expected an eventsim network file .* another kind"):
-        load_network(text)
-    other = tmp_path / "other.h5"
-    with h5py.File(other, "w") as file:
-        file["x"] = 1
-    with pytest.raises(FileError, match="format: expected 'eventsim-network', got None"):
-        load_network(other)
-    with pytest.raises(FileError, match="format: expected 'eventsim-network', got None"):
-        read_provenance(other)
-
-
-def test_every_truncation_is_noticed(path):
-    data = path.read_bytes()
-    in_the_checksum = [len(data) - cut for cut in (1, 30, 65)]
-    for size in [*range(1, len(data) - 100, len(data) // 40), len(data) - 200, *in_the_checksum]:
-        path.write_bytes(data[:size])
-        with pytest.raises(FileError, match=r"net\.h5"):
-            load_network(path)
-
-
-def test_every_changed_byte_is_noticed(net, path):
-    data = path.read_bytes()
-    for place in range(0, len(data), len(data) // 150):
-        changed = bytearray(data)
-        changed[place] ^= 0x10
-        path.write_bytes(changed)
-        try:
-            loaded, disc = load_network(path)
-        except FileError as error:
-            assert "net.h5" in str(error)
-        else:
-            # The mark of the checksum itself: then the content is whole.
-            assert place >= len(data) - 100
-            assert (loaded.fingerprint(), disc) == (net.fingerprint(), DISC)
-
-
-def test_seal_is_checked_first(path):
-    data = bytearray(path.read_bytes())
-    data[100] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(FileError, match="checksum: expected [0-9a-f]{64} .* the file is damaged"):
-        load_network(path)
-
-
-def changed(path, change):
-    """Rewrite a file of eventsim with another content."""
-    with h5py.File(path, "r+") as file:
-        change(file)
-    assert not hdf5.check_seal(path, "a file")
-
-
-def _delete(where):
-    def change(file):
-        del file[where]
-
-    return change
-
-
-def _attribute(where, name, value):
-    def change(file):
-        if value is None:
-            del file[where].attrs[name]
-        else:
-            file[where].attrs[name] = value
-
-    return change
-
-
-def _dataset(where, value):
-    def change(file):
-        if where in file:
-            del file[where]
-        file[where] = value
-
-    return change
-
-
-def _external(file):
-    file["projections/0/weight2"] = h5py.ExternalLink("/etc/hostname", "/")
-
-
-def _elsewhere(file):
-    group = file["projections/4"]
-    del group["weight"]
-    group.create_dataset(
-        "weight", (8, 3), "f8", external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)]
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (_attribute("/", "version", 99), "version: expected at most 1, got 99"),
-        (_attribute("/", "version", "one"), "attribute version: expected int, got 'one'"),
-        (_attribute("/", "format", "nir"), "format: expected 'eventsim-network', got 'nir'"),
-        (_delete("populations"), "/populations: expected a group, got nothing"),
-        (_delete("populations/0"), "/populations/0: expected a group, got nothing"),
-        (_delete("projections/4/weight"), "projections/4: expected the fields of Dense, .*weight"),
-        (_attribute("projections/0", "kind", "Conv9d"), "kind: expected one of .* got 'Conv9d'"),
-        (_attribute("projections/0", "kind", None), "attribute kind: expected str, got none"),
-        (_attribute("populations/1", "taumem", 1.0), "expected some of .* got .'taumem'"),
-        (_attribute("populations/1", "t_ref", -1.0), "Population 'conv': t_ref: expected .* >= 0"),
-        (_attribute("populations/4", "tau_mem", "fast"), "Population 'avg': tau_mem"),
-        (_attribute("projections/4", "source", "nobody"), "source: expected one of"),
-        (_dataset("projections/4/weight", np.full((8, 3), np.nan)), "expected a finite number"),
-        (_dataset("projections/5/weight", np.ones((3, 32))), r"expected shape \(32, 3\)"),
-        (_dataset("projections/4/weight", "text"), "expected numbers, got dtype"),
-        (_dataset("discretization", "{"), "discretization: expected JSON text"),
-        (_dataset("discretization", "[]"), "discretization: expected a JSON object, got list"),
-        (_dataset("discretization", 3), "discretization: expected one text"),
-        (_dataset("discretization", json.dumps({"dt": 1e-3})), "expected dt and steps"),
-        (_external, "weight2: expected a dataset, got a link"),
-        (_elsewhere, "weight: expected data in this file, got it elsewhere"),
-    ],
-)  # fmt: skip
-def test_bad_content_names_the_field(path, change, message):
-    changed(path, change)
-    with pytest.raises(FileError, match=message) as error:
-        load_network(path)
-    assert "net.h5" in str(error.value)
+# Imports and kinds
 
 
 def test_loading_and_saving_bring_no_heavy_packages():

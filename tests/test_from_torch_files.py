@@ -15,16 +15,11 @@ from torch import nn
 
 import eventsim as es
 from eventsim.errors import FileError, MissingExtra, UnsupportedNetwork
-from eventsim.load.modules import recognise
 from tests.madeup import Leaky, Sequence
 
 DT = 1e-3
 
-
-@pytest.fixture(autouse=True)
-def framework(monkeypatch):
-    monkeypatch.setitem(recognise.FRAMEWORKS, "tests", "tests.madeup")
-    torch.manual_seed(5)
+pytestmark = pytest.mark.usefixtures("madeup")
 
 
 def network():

@@ -8,16 +8,12 @@ import torch
 from torch import nn
 
 import eventsim as es
-from eventsim.load.modules import recognise
 from tests.madeup import Leaky, Recurrent, Sequence
 
 DT = 1e-3
 STEPS, SAMPLES = 9, 2
 
-
-@pytest.fixture(autouse=True)
-def framework(monkeypatch):
-    monkeypatch.setitem(recognise.FRAMEWORKS, "tests", "tests.madeup")
+pytestmark = pytest.mark.usefixtures("madeup")
 
 
 class Mean(nn.Module):

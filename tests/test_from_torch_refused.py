@@ -12,16 +12,11 @@ from torch import nn
 
 import eventsim as es
 from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
-from eventsim.load.modules import recognise
 from tests.madeup import Keeping, Leaky, Sequence
 
 DT = 1e-3
 
-
-@pytest.fixture(autouse=True)
-def framework(monkeypatch):
-    monkeypatch.setitem(recognise.FRAMEWORKS, "tests", "tests.madeup")
-    torch.manual_seed(3)
+pytestmark = pytest.mark.usefixtures("madeup")
 
 
 class Surrogate(torch.autograd.Function):

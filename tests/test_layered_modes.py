@@ -19,9 +19,9 @@ from eventsim.engine import dense_modes, dense_receptor, modal_steps
 from eventsim.engine.layered import why_not
 from eventsim.engine.modal_layer import SMALL
 from eventsim.jit import njit
+from tests.agreement import assert_agrees, reference, run
 from tests.strategies import RATIOS, Problem
 from tests.test_crossing import DIGITS, LADDER, Cell
-from tests.test_engines import assert_agrees, reference, run
 
 #: Around a vector, a block and several blocks; and around a group of arrivals.
 SIZES = (1, 2, 31, 32, 33, 63, 64, 65, 130, 1000)

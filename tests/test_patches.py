@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import eventsim as es
 from eventsim.engine.compiled import compile_network
 from eventsim.engine.lane_runs import conv_layout, conv_reach, rows_reach
+from tests.agreement import assert_agrees, reference
 from tests.strategies import Problem
-from tests.test_engines import assert_agrees, reference
 
 #: Channels of a convolution: one, and around the width of vectors and searches.
 CHANNELS = (1, 3, 8, 31, 32, 33)

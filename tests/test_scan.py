@@ -18,6 +18,7 @@ from eventsim.engine.scan_state import Buffers
 from eventsim.errors import IncompleteRunWarning
 from eventsim.jit import njit
 from tests import naive
+from tests.agreement import CLOSE, DECIDED
 from tests.scanning import (
     INF,
     MS,
@@ -28,9 +29,6 @@ from tests.scanning import (
     outside,
     scanned,
 )
-
-#: As in tests/test_engines.py: a nearer decision may fall either way; so many errors are allowed.
-DECIDED, CLOSE = 1000.0, 20.0
 
 
 @pytest.mark.parametrize("single", [False, True])

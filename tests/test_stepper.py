@@ -8,24 +8,11 @@ import pytest
 import eventsim as es
 from eventsim.discrete.stepper import Stepper
 from eventsim.errors import InvalidType, InvalidValue
-
-
-def network(rng, n_in, hidden, n_out, bias=0.1):
-    return es.Network(
-        [
-            es.Input("in", n_in),
-            es.Population("hidden", hidden, tau_mem=4e-3, t_ref=1e-3, i_bias=bias),
-            es.Population("out", n_out, tau_mem=4e-3, t_ref=1e-3),
-        ],
-        [
-            es.Dense("in", "hidden", rng.normal(0.1, 0.5, (n_in, hidden))),
-            es.Dense("hidden", "out", rng.normal(0.1, 0.6, (hidden, n_out))),
-        ],
-    )
+from tests.networks import two_layers
 
 
 def recurrent(rng, delay):
-    net = network(rng, 5, 6, 3)
+    net = two_layers(rng, 5, 6, 3)
     loop = es.Dense("hidden", "hidden", rng.normal(0, 0.5, (6, 6)), delay=delay)
     back = es.Dense("out", "hidden", rng.normal(0, 0.5, (3, 6)), delay=2e-3)
     return es.Network(net.populations, [*net.projections, loop, back])
@@ -66,7 +53,7 @@ def test_samples_of_a_twin_can_be_taken_and_started_again(rng):
 
 
 def test_the_stepper_refuses_what_does_not_fit(rng):
-    net, disc = network(rng, 5, 6, 3), es.Discretization(dt=1e-3, steps=4)
+    net, disc = two_layers(rng, 5, 6, 3), es.Discretization(dt=1e-3, steps=4)
     stepper = Stepper(net, disc)
     with pytest.raises(InvalidValue, match="x: expected 2 samples, as in the state, got 1"):
         stepper.advance(stepper.start(2), np.zeros((1, 4, 5)))

@@ -24,6 +24,7 @@ from eventsim.fidelity.sweep.remedies import NOTHING
 from eventsim.fidelity.sweep.run import SWEEPS, _Build
 from eventsim.fidelity.task import check_task
 from eventsim.fidelity.variants import with_exponentials
+from tests.networks import classifier
 
 DT = 1e-3
 STEPS = 5
@@ -32,20 +33,7 @@ SAMPLES = 12
 
 @pytest.fixture(scope="module")
 def case():
-    rng = np.random.default_rng(5)
-    net = es.Network(
-        [
-            es.Input("image", (1, 3, 4)),
-            es.Population("hidden", 14, tau_mem=4 * DT, t_ref=DT, i_bias=0.3),
-            es.Population("out", 4, tau_mem=4 * DT, t_ref=DT),
-        ],
-        [
-            es.Dense("image", "hidden", rng.normal(0.15, 0.4, (12, 14)), spread=DT),
-            es.Dense("hidden", "out", rng.normal(0.1, 0.6, (14, 4)), spread=DT),
-        ],
-    )
-    images = rng.uniform(size=(SAMPLES, 3, 4))
-    return net, es.Discretization(dt=DT, steps=STEPS), images, rng.integers(4, size=SAMPLES)
+    return classifier(SAMPLES)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from eventsim import save
-from eventsim.cli import main
 from eventsim.cli.validate import too_low
+from tests.cli.commands import run
 from tests.reports import comparison, problem
 
 
@@ -24,8 +23,7 @@ def files(tmp_path_factory):
 
 
 def validate(place, *options):
-    arguments = ["validate", place / "net.h5", "--data", place / "images.npz", *options]
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return run("validate", place / "net.h5", "--data", place / "images.npz", *options)
 
 
 @pytest.fixture(scope="module")

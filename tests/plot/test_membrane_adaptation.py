@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-import matplotlib
 import numpy as np
 import pytest
 
 import eventsim as es
 from eventsim import plot
-
-matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    from matplotlib import pyplot
-
-    pyplot.close("all")
+from tests.plot.figures import artist
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +20,6 @@ def adapting():
         adapt_beta=[0.5, 0.0], tau_adapt=20e-3, ahp_jump=[0.0, 0.5], tau_ahp=20e-3,
     )  # fmt: skip
     return es.simulate(es.Network([cells]), {}, t_stop=0.1, record_v={"cells": [1, 0]})
-
-
-def artist(ax, label):
-    handles, labels = ax.get_legend_handles_labels()
-    return handles[labels.index(label)]
 
 
 def test_an_adaptive_threshold_is_its_exact_curve(adapting, tmp_path):

@@ -1,0 +1,58 @@
+"""``eventsim validate``: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.commands import refused, run
+
+
+def test_validate_prints_and_writes(folder, tmp_path):
+    report, numbers = tmp_path / "report.html", tmp_path / "numbers.json"
+    done = run(
+        "validate", folder / "net.h5", "--data", folder / "images.npz", "--report", report,
+        "--json", numbers, "--jitter-seeds", 2, "--spread", "1 ms", "--spread", "0.5 ms",
+        "--extend", "1 ms", "--steps", 6, "--samples", 6,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "pulses of 0.5 step" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"wrote {report}, {numbers} (6 images in ")
+    assert "<html" in report.read_text()
+    settings = json.loads(numbers.read_text())["settings"]
+    assert settings["spreads"] == [1e-3, 5e-4]
+    assert (settings["samples"], settings["steps"], settings["extend"]) == (6, 6, 1e-3)
+
+
+def test_validate_compares_pulses_and_deltas_by_default(folder):
+    shown = run("validate", folder / "net.h5", "--data", folder / "images.npz").stdout
+    assert "pulses of 1 step" in shown and "deltas" in shown
+    assert shown.splitlines()[-1].startswith("wrote nothing (")
+
+
+@pytest.mark.parametrize(
+    ("net", "data", "words"),
+    [
+        ("bare.h5", "images.npz", ("discretization",)),
+        ("net.h5", "spikes.npz", ("images",)),
+        ("net.h5", "small.npz", ("4 pixels",)),
+        ("net.h5", "spikes.csv", ("images",)),
+    ],
+)
+def test_bad_comparisons_are_refused(folder, net, data, words):
+    refused(run("validate", folder / net, "--data", folder / data), *words)
+
+
+def test_two_outputs_in_one_file_are_refused(folder, tmp_path):
+    out = tmp_path / "report.html"
+    data = ("--data", folder / "images.npz")
+    done = run("validate", folder / "net.h5", *data, "--report", out, "--json", out)
+    refused(done, "report.html", "twice")
+    assert not out.exists()
+
+
+def test_validate_needs_labels(folder, tmp_path):
+    np.savez(tmp_path / "images.npz", images=np.zeros((2, 2, 2)))
+    refused(run("validate", folder / "net.h5", "--data", tmp_path / "images.npz"), "labels")
