@@ -11,6 +11,8 @@ from norse.torch.functional.iaf import IAFParameters
 from norse.torch.functional.lsnn import LSNNParameters
 from norse.torch.functional.reset import reset_subtract, reset_value
 
+from tests.frameworks.drawn import charge, dyadic, layers_in_turn
+
 #: Class -> the function of eventsim.discrete.frameworks.norse, and Norse's parameters.
 CELLS = {
     "LIFBoxCell": ("lif_box", norse.LIFBoxParameters),
@@ -27,11 +29,6 @@ RANGES = {
 #: Charge that makes a class spike now and then: mean and standard deviation.
 DRIVE = {"LIFBoxCell": (1.2, 2.0), "IAFCell": (0.15, 0.4)}
 TYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
-    """Multiples of 1/256, whose sums are exact in any order."""
-    return rng.integers(low, high, shape) / 256.0
 
 
 def neurons(
@@ -66,10 +63,10 @@ def neurons(
     module = getattr(norse, kind)
     if not recurrent:
         return module(p=parameters(**p, **extra), **options), layer
-    layer["recurrent"] = dyadic(rng, (n, n), -100, 140).astype(dtype) * (1 - np.eye(n, dtype=dtype))
+    layer["recurrent"] = dyadic(rng, (n, n), -100, 140, dtype) * (1 - np.eye(n, dtype=dtype))
     weight = np.eye(n, dtype=dtype)
     if n_in is not None:
-        weight = layer["weight"] = dyadic(rng, (n, n_in), -100, 200).astype(dtype)
+        weight = layer["weight"] = dyadic(rng, (n, n_in), -100, 200, dtype)
     weights = {"input_weights": weight, "recurrent_weights": layer["recurrent"]}
     made = module(
         len(weight[0]), n, p=parameters(**p), **options,
@@ -104,34 +101,29 @@ def layers() -> list[dict[str, Any]]:
     return cases
 
 
+def drawn(rng: np.random.Generator, kind: str, n_in: int, n: int, signal: Any) -> dict[str, Any]:
+    """A cell with dyadic weights, its own or those of a linear layer, and what it did."""
+    module, layer = neurons(rng, kind, n, "float32", n_in)
+    if layer["weight"] is None:
+        high = 1500 if kind == "LIFBoxCell" else 300
+        layer["weight"] = dyadic(rng, (n, n_in), -100, high)
+        layer["bias"] = dyadic(rng, n, -20, 60)
+        signal = charge(layer, signal)
+    layer["spikes"], layer["v"] = outputs(module, signal)
+    return layer
+
+
 def networks() -> list[dict[str, Any]]:
     """Linear layers and neurons in turn; weights are dyadic, inputs are 0 and 1."""
-    cases = []
-    for seed, kinds in enumerate(
-        [
-            ("LIFBoxCell", "LIFCell"),
-            ("LIFRecurrentCell", "LSNNRecurrentCell"),
-            ("LSNNCell", "IAFCell", "LIFBoxCell"),
-        ]
-    ):
-        rng = np.random.default_rng(1000 + seed)
-        sizes = [6, *[int(n) for n in rng.integers(4, 9, len(kinds))]]
-        x = rng.integers(0, 2, (2, 60, 6)).astype(np.float32)
-        found, signal = [], x
-        for n_in, n, kind in zip(sizes, sizes[1:], kinds, strict=False):
-            module, layer = neurons(rng, kind, n, "float32", n_in)
-            charge = signal
-            if layer["weight"] is None:
-                high = 1500 if kind == "LIFBoxCell" else 300
-                layer["weight"] = dyadic(rng, (n, n_in), -100, high).astype(np.float32)
-                layer["bias"] = dyadic(rng, n, -20, 60).astype(np.float32)
-                charge = signal @ layer["weight"].T + layer["bias"]
-            layer["spikes"], layer["v"] = outputs(module, charge)
-            found.append(layer)
-            signal = layer["spikes"].astype(np.float32)
-        name = " to ".join(kinds)
-        cases.append({"name": name, "dtype": "float32", "x": x, "layers": found})
-    return cases
+    chosen = (
+        ("LIFBoxCell", "LIFCell"),
+        ("LIFRecurrentCell", "LSNNRecurrentCell"),
+        ("LSNNCell", "IAFCell", "LIFBoxCell"),
+    )
+    return [
+        layers_in_turn(np.random.default_rng(1000 + seed), kinds, drawn)
+        for seed, kinds in enumerate(chosen)
+    ]
 
 
 def cases() -> list[dict[str, Any]]:

@@ -11,17 +11,14 @@ import numpy as np
 import torch
 from rockpool.nn.modules import LIFTorch
 
+from tests.frameworks.drawn import dyadic
+
 #: Leak mode -> parameters and their ranges.
 MODES = {
     "taus": {"tau_mem": (1e-3, 2e-2), "tau_syn": (1e-3, 1e-2)},
     "decays": {"alpha": (0.3, 0.95), "beta": (0.3, 0.9)},
     "bitshifts": {"dash_mem": (1.0, 5.0), "dash_syn": (0.5, 3.0)},
 }
-
-
-def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
-    """Multiples of 1/256, whose sums are exact in any order."""
-    return rng.integers(low, high, shape).astype(np.float32) / np.float32(256.0)
 
 
 def neurons(rng: np.random.Generator, mode: str, n: int, loop: bool) -> tuple[Any, dict[str, Any]]:

@@ -9,16 +9,13 @@ import sinabs.activation as activation
 import sinabs.layers as layers
 import torch
 
+from tests.frameworks.drawn import charge, dyadic, layers_in_turn
+
 #: Class -> the function of eventsim.discrete.frameworks.sinabs.
 KINDS = {
     "IAF": "iaf", "LIF": "lif", "ALIF": "alif",
     "IAFRecurrent": "iaf", "LIFRecurrent": "lif", "ALIFRecurrent": "alif",
 }  # fmt: skip
-
-
-def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
-    """Multiples of 1/256, whose sums are exact in any order."""
-    return rng.integers(low, high, shape).astype(np.float32) / np.float32(256.0)
 
 
 def linear(weight: Any, bias: Any) -> torch.nn.Linear:
@@ -114,28 +111,23 @@ def random_layers() -> list[dict[str, Any]]:
     return cases
 
 
+def drawn(rng: np.random.Generator, kind: str, n_in: int, n: int, signal: Any) -> dict[str, Any]:
+    """A linear layer with dyadic weights, neurons behind it, and what they did."""
+    module, layer = neurons(rng, kind, n)
+    high = 500 if layer["arguments"].get("norm_input") else 160
+    layer["weight"] = dyadic(rng, (n, n_in), -100, high)
+    layer["bias"] = dyadic(rng, n, -20, 60)
+    layer["spikes"], layer["v"] = outputs(module, charge(layer, signal))
+    return layer
+
+
 def networks() -> list[dict[str, Any]]:
     """Linear layers and neurons in turn; weights are dyadic, inputs are 0 and 1."""
-    cases = []
-    for seed, kinds in enumerate(
-        [("IAF", "LIF"), ("LIFRecurrent", "ALIF"), ("ALIFRecurrent", "IAFRecurrent", "LIF")]
-    ):
-        rng = np.random.default_rng(1000 + seed)
-        sizes = [6, *[int(n) for n in rng.integers(4, 9, len(kinds))]]
-        x = rng.integers(0, 2, (2, 60, 6)).astype(np.float32)
-        found, signal = [], x
-        for n_in, n, kind in zip(sizes, sizes[1:], kinds, strict=False):
-            module, layer = neurons(rng, kind, n)
-            high = 500 if layer["arguments"].get("norm_input") else 160
-            layer["weight"] = dyadic(rng, (n, n_in), -100, high)
-            layer["bias"] = dyadic(rng, n, -20, 60)
-            charge = signal @ layer["weight"].T + layer["bias"]
-            layer["spikes"], layer["v"] = outputs(module, charge)
-            found.append(layer)
-            signal = layer["spikes"].astype(np.float32)
-        name = " to ".join(kinds)
-        cases.append({"name": name, "dtype": "float32", "x": x, "layers": found})
-    return cases
+    chosen = (("IAF", "LIF"), ("LIFRecurrent", "ALIF"), ("ALIFRecurrent", "IAFRecurrent", "LIF"))
+    return [
+        layers_in_turn(np.random.default_rng(1000 + seed), kinds, drawn)
+        for seed, kinds in enumerate(chosen)
+    ]
 
 
 def cases() -> list[dict[str, Any]]:

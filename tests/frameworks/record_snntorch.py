@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
 import snntorch
 import torch
 
+from tests.frameworks.drawn import charge, dyadic, layers_in_turn
+
 KINDS = ("Leaky", "Synaptic", "RLeaky", "RSynaptic")
 MECHANISMS = ("subtract", "zero", "none")
 TYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
-    """Multiples of 1/256, whose sums are exact in any order."""
-    return rng.integers(low, high, shape) / 256.0
 
 
 def neurons(
@@ -44,8 +42,8 @@ def neurons(
         "weight": None, "bias": None, "recurrent": None, "recurrent_bias": None,
     }  # fmt: skip
     if extra:
-        layer["recurrent"] = dyadic(rng, (n, n), -100, 140).astype(dtype)
-        layer["recurrent_bias"] = dyadic(rng, n, -20, 30).astype(dtype)
+        layer["recurrent"] = dyadic(rng, (n, n), -100, 140, dtype)
+        layer["recurrent_bias"] = dyadic(rng, n, -20, 30, dtype)
         module.recurrent.weight.data = torch.tensor(layer["recurrent"])
         module.recurrent.bias.data = torch.tensor(layer["recurrent_bias"])
     return module, layer
@@ -84,28 +82,24 @@ def layers() -> list[dict[str, Any]]:
     return cases
 
 
+def drawn(
+    mechanism: str, rng: np.random.Generator, kind: str, n_in: int, n: int, signal: Any
+) -> dict[str, Any]:
+    """A linear layer with dyadic weights, neurons behind it, and what they did."""
+    weight, bias = dyadic(rng, (n, n_in), -100, 200), dyadic(rng, n, -20, 30)
+    delay = bool(rng.integers(2))
+    module, layer = neurons(rng, kind, n, mechanism, delay, "float32", 0.1, 0.98)
+    layer |= {"weight": weight, "bias": bias}
+    layer["spikes"], layer["v"] = outputs(module, charge(layer, signal))
+    return layer
+
+
 def networks() -> list[dict[str, Any]]:
     """Linear layers and neurons in turn; weights are dyadic, inputs are 0 and 1."""
     cases = []
     for seed, kinds in enumerate((KINDS[:2], KINDS[2:], ("Leaky", "RSynaptic", "Leaky"))):
-        rng = np.random.default_rng(100 + seed)
-        sizes = [6, *[int(n) for n in rng.integers(3, 9, len(kinds))]]
-        x = rng.integers(0, 2, (2, 40, 6)).astype(np.float32)
-        found, signal = [], x
-        for n_in, n, kind in zip(sizes, sizes[1:], kinds, strict=False):
-            linear = torch.nn.Linear(n_in, n)
-            weight = dyadic(rng, (n, n_in), -100, 200).astype(np.float32)
-            bias = dyadic(rng, n, -20, 30).astype(np.float32)
-            linear.weight.data, linear.bias.data = torch.tensor(weight), torch.tensor(bias)
-            delay = bool(rng.integers(2))
-            module, layer = neurons(rng, kind, n, MECHANISMS[seed % 2], delay, "float32", 0.1, 0.98)
-            with torch.no_grad():
-                charge = linear(torch.tensor(signal)).numpy()
-            spikes, v = outputs(module, charge)
-            found.append(layer | {"weight": weight, "bias": bias, "spikes": spikes, "v": v})
-            signal = spikes.astype(np.float32)
-        name = " to ".join(kinds)
-        cases.append({"name": name, "dtype": "float32", "x": x, "layers": found})
+        rng, draw = np.random.default_rng(100 + seed), partial(drawn, MECHANISMS[seed % 2])
+        cases.append(layers_in_turn(rng, kinds, draw, fewest=3, steps=40))
     return cases
 
 

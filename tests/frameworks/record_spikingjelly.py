@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from spikingjelly.activation_based import functional, neuron
 
+from tests.frameworks.drawn import charge, dyadic, layers_in_turn
+
 #: Class -> the function of eventsim.discrete.frameworks.spikingjelly.
 NODES = {
     "IFNode": "if_node",
@@ -16,11 +18,6 @@ NODES = {
     "ParametricLIFNode": "parametric_lif_node",
 }
 TYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-def dyadic(rng: np.random.Generator, shape: Any, low: int, high: int) -> Any:
-    """Multiples of 1/256, whose sums are exact in any order."""
-    return rng.integers(low, high, shape) / 256.0
 
 
 def neurons(
@@ -77,27 +74,23 @@ def layers() -> list[dict[str, Any]]:
     return cases
 
 
+def drawn(rng: np.random.Generator, kind: str, n_in: int, n: int, signal: Any) -> dict[str, Any]:
+    """A linear layer with dyadic weights, nodes behind it, and what they did."""
+    soft, decay_input = bool(rng.integers(2)), bool(rng.integers(2))
+    module, layer = neurons(rng, kind, soft, decay_input, "float32")
+    scale = 3 if decay_input and kind != "IFNode" else 1
+    layer["weight"] = dyadic(rng, (n, n_in), -60 * scale, 160 * scale)
+    layer["bias"] = dyadic(rng, n, -20, 30)
+    layer["spikes"], layer["v"] = outputs(module, charge(layer, signal))
+    return layer
+
+
 def networks() -> list[dict[str, Any]]:
     """Linear layers and neurons in turn; weights are dyadic, inputs are 0 and 1."""
-    cases = []
-    for seed, kinds in enumerate(itertools.permutations(NODES)):
-        rng = np.random.default_rng(1000 + seed)
-        sizes = [6, *[int(n) for n in rng.integers(4, 9, len(kinds))]]
-        x = rng.integers(0, 2, (2, 40, 6)).astype(np.float32)
-        found, signal = [], x
-        for n_in, n, kind in zip(sizes, sizes[1:], kinds, strict=False):
-            soft, decay_input = bool(rng.integers(2)), bool(rng.integers(2))
-            module, layer = neurons(rng, kind, soft, decay_input, "float32")
-            scale = 3 if decay_input and kind != "IFNode" else 1
-            layer["weight"] = dyadic(rng, (n, n_in), -60 * scale, 160 * scale).astype(np.float32)
-            layer["bias"] = dyadic(rng, n, -20, 30).astype(np.float32)
-            charge = signal @ layer["weight"].T + layer["bias"]
-            layer["spikes"], layer["v"] = outputs(module, charge)
-            found.append(layer)
-            signal = layer["spikes"].astype(np.float32)
-        name = " to ".join(kinds)
-        cases.append({"name": name, "dtype": "float32", "x": x, "layers": found})
-    return cases
+    return [
+        layers_in_turn(np.random.default_rng(1000 + seed), kinds, drawn, steps=40)
+        for seed, kinds in enumerate(itertools.permutations(NODES))
+    ]
 
 
 def cases() -> list[dict[str, Any]]:

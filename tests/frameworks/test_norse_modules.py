@@ -16,7 +16,8 @@ from torch import nn
 
 from eventsim import from_torch
 from eventsim.errors import UnsupportedNetwork
-from tests.frameworks.record_norse import dyadic
+from tests.frameworks.comparing import assert_same, by_sample, differences, inputs, roundings, twin
+from tests.frameworks.drawn import dyadic
 
 DT = 1e-3
 STEPS, SAMPLES = 40, 4
@@ -24,10 +25,6 @@ KINDS = (
     "LIFBoxCell", "LIFCell", "LSNNCell", "IAFCell", "LIFRecurrentCell", "LSNNRecurrentCell",
     "LIF", "LSNN", "LIFRecurrent", "LSNNRecurrent",
 )  # fmt: skip
-
-
-def inputs(shape: tuple[int, ...], seed: int) -> Any:
-    return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < 0.4).float()
 
 
 def neurons(rng: np.random.Generator, kind: str, n_in: int, n: int) -> nn.Module:
@@ -117,16 +114,7 @@ def observed(net: nn.Module, x: Any, run: Any) -> dict[str, tuple[Any, Any]]:
 
 def compare(net: Any, made: Any, x: Any, run: Any) -> int:
     """All spikes of all layers, and all membranes of cells bit for bit; the number of spikes."""
-    network, disc = made
-    theirs = observed(net, x, run)
-    given = x.flatten(2).numpy().swapaxes(0, 1)
-    spikes = disc.run(network, given, layers=True)
-    v = disc.run(network, given, layers=True, record="potential")
-    for path, (s, membranes) in theirs.items():
-        np.testing.assert_array_equal(spikes[path], s)
-        if membranes is not None:
-            np.testing.assert_array_equal(v[path], membranes)
-    return int(sum(s.sum() for s, _ in theirs.values()))
+    return assert_same(observed(net, x, run), made, by_sample(x))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -143,29 +131,18 @@ def test_dyadic_networks(seed: int, sequence: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_free_weights(seed: int) -> None:
-    """Where a spike differs, its potential is at the threshold within a few roundings.
-
-    From that step on the two runs are of different networks, so the rest of the sample is left.
-    """
+    """Where a spike differs, its potential is at the threshold within a few roundings."""
     rng = np.random.default_rng(100 + seed)
     net, n = stack(rng, ("LIFBoxCell", "LIFRecurrentCell", "LIFCell"), exact=False)
     x = inputs((STEPS, 16, n), seed)
-    network, disc = from_torch(net, x, dt=DT, run=by_step)
-    given = x.numpy().swapaxes(0, 1)
-    spikes = disc.run(network, given, layers=True)
-    v = disc.run(network, given, layers=True, record="potential")
+    made = from_torch(net, x, dt=DT, run=by_step)
+    spikes, v = twin(made, by_sample(x))
     theirs = observed(net, x, by_step)
-    for sample in range(16):
-        for step in range(STEPS):
-            off = [p for p, (s, _) in theirs.items() if (s != spikes[p])[sample, step].any()]
-            if off:
-                wrong = (theirs[off[0]][0] != spikes[off[0]])[sample, step]
-                theta = network[off[0]].array("v_threshold")
-                # the potential of whichever of both has not been reset
-                both = np.stack([v[off[0]][sample, step], theirs[off[0]][1][sample, step]])
-                missed = np.abs(both - theta).min(axis=0)
-                assert (missed[wrong] < 64 * np.finfo(np.float32).eps * (1 + theta[wrong])).all()
-                break
+    for path, sample, step, wrong in differences(theirs, spikes):
+        theta = made[0][path].array("v_threshold")[wrong]
+        # the potential of whichever of both has not been reset
+        both = np.stack([v[path][sample, step], theirs[path][1][sample, step]])[:, wrong]
+        assert (np.abs(both - theta).min(axis=0) < roundings(64, theta)).all()
     assert sum(s.sum() for s in spikes.values()) > 100
 
 
@@ -202,7 +179,7 @@ def test_double() -> None:
     rng = np.random.default_rng(0)
     net.double()
     for tensor in net.parameters():
-        tensor.data = torch.tensor(dyadic(rng, tuple(tensor.shape), -100, 200))
+        tensor.data = torch.tensor(dyadic(rng, tuple(tensor.shape), -100, 200, np.float64))
     net[2].recurrent_weights.data.fill_diagonal_(0.0)
     x = inputs((STEPS, SAMPLES, 5), 1).double()
     made = from_torch(net, x, dt=DT, run=by_step)

@@ -14,7 +14,8 @@ from torch import nn
 
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules import from_torch
-from tests.frameworks import record_snntorch
+from tests.frameworks.comparing import assert_same, by_sample, differences, inputs, roundings, twin
+from tests.frameworks.drawn import dyadic
 from tests.frameworks.record_snntorch import KINDS, MECHANISMS
 
 DT = 1e-3
@@ -31,7 +32,7 @@ def dyadic_(module: nn.Module, rng: np.random.Generator, low: int = -100, high: 
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d):
             for tensor in part.parameters():
-                values = record_snntorch.dyadic(rng, tuple(tensor.shape), low, high)
+                values = dyadic(rng, tuple(tensor.shape), low, high)
                 tensor.data = torch.tensor(values, dtype=torch.float32)
 
 
@@ -96,10 +97,6 @@ class Stack(nn.Module):
         return torch.stack(outputs)
 
 
-def inputs(shape: tuple[int, ...], seed: int) -> Any:
-    return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < 0.4).float()
-
-
 @torch.no_grad()
 def observed(net: nn.Module, x: Any, run: Any = None) -> dict[str, tuple[Any, Any]]:
     """Spikes and membranes [sample, step, n] of all neurons by path."""
@@ -123,18 +120,9 @@ def observed(net: nn.Module, x: Any, run: Any = None) -> dict[str, tuple[Any, An
     }  # type: ignore[misc]
 
 
-def compare(net: nn.Module, made: Any, x: Any, *, membranes: bool = True, run: Any = None) -> int:
+def compare(net: nn.Module, made: Any, x: Any, run: Any = None) -> int:
     """All spikes of all layers, and all membranes bit for bit; the number of spikes."""
-    network, disc = made
-    theirs = observed(net, x, run)
-    given = x.flatten(2).numpy().transpose(1, 0, 2)
-    spikes = disc.run(network, given, layers=True)
-    v = disc.run(network, given, layers=True, record="potential")
-    for path, (s, mem) in theirs.items():
-        np.testing.assert_array_equal(spikes[path], s)
-        if membranes:
-            np.testing.assert_array_equal(v[path], mem)
-    return int(sum(s.sum() for s, _ in theirs.values()))
+    return assert_same(observed(net, x, run), made, by_sample(x))
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -149,27 +137,16 @@ def test_dyadic_networks(seed: int, hidden: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_free_weights(seed: int) -> None:
-    """Where a spike differs, its potential is at the threshold within a few roundings.
-
-    From that step on the two runs are of different networks, so the rest of the sample is left.
-    """
+    """Where a spike differs, its potential is at the threshold within a few roundings."""
     net = Stack(np.random.default_rng(100 + seed), False, dyadic=False)
     x = inputs((STEPS, 16, net.linear[0].in_features), seed)
-    network, disc = from_torch(net, x, dt=DT)
-    given = x.numpy().transpose(1, 0, 2)
-    spikes = disc.run(network, given, layers=True)
-    v = disc.run(network, given, layers=True, record="potential")
+    made = from_torch(net, x, dt=DT)
+    spikes, v = twin(made, by_sample(x))
     theirs = observed(net, x)
-    for sample in range(16):
-        for step in range(STEPS):
-            off = [p for p, (s, _) in theirs.items() if (s != spikes[p])[sample, step].any()]
-            if off:
-                first = off[0]
-                wrong = (theirs[first][0] != spikes[first])[sample, step]
-                margin = np.abs(v[first][sample, step] - network[first].array("v_threshold"))
-                largest = np.abs(theirs[first][1][sample, : step + 1]).max()
-                assert (margin[wrong] < 16 * np.finfo(np.float32).eps * (1 + largest)).all()
-                break
+    for path, sample, step, wrong in differences(theirs, spikes):
+        margin = np.abs(v[path][sample, step] - made[0][path].array("v_threshold"))
+        largest = np.abs(theirs[path][1][sample, : step + 1]).max()
+        assert (margin[wrong] < roundings(16, largest)).all()
     assert sum(s.sum() for s in spikes.values()) > 100
 
 
