@@ -114,10 +114,8 @@ result = es.simulate(network.with_spread(DT), {"input": spikes}, t_stop=STEPS * 
 steps, senders = np.nonzero(twin["1"][SHOWN])
 number = twin["1"][SHOWN][steps, senders]
 
-figure, axes = plt.subplot_mosaic(
-    [["bars", "bars"], ["steps", "exact"]], figsize=(7.5, 5.5), height_ratios=(1, 2),
-    layout="constrained",
-)  # fmt: skip
+figure = plt.figure(figsize=(7.5, 5.5), layout="constrained")
+above, below = figure.subfigures(2, 1, height_ratios=(1, 2))
 runs = [report.coarse] + [variant.runs[0] for variant in report.continuous]
 shares = [run.accuracy for run in runs]
 es.plot.accuracy_bars(
@@ -125,14 +123,15 @@ es.plot.accuracy_bars(
     [share.value for share in shares],
     [share.low for share in shares],
     [share.high for share in shares],
-    ax=axes["bars"],
+    ax=above.subplots(),
 )
-axes["steps"].scatter((steps + 0.5) * DT * 1e3, senders, s=6.0 * number**2, lw=0, alpha=0.7)
-axes["steps"].set(title=f"in steps: {int(number.sum())} spikes", ylabel="hidden neuron")
+coarse, exact = below.subplots(1, 2, sharey=True)
+coarse.scatter((steps + 0.5) * DT * 1e3, senders, s=6.0 * number**2, lw=0, alpha=0.7)
+coarse.set(title=f"in steps: {int(number.sum())} spikes", ylabel="hidden neuron")
 train = result.spikes["1"]
-axes["exact"].scatter(train.times * 1e3, train.senders, s=6.0, lw=0)
-axes["exact"].set(title=f"in continuous time: {len(train)} spikes")
-for ax in (axes["steps"], axes["exact"]):
+exact.scatter(train.times * 1e3, train.senders, s=6.0, lw=0)
+exact.set(title=f"in continuous time: {len(train)} spikes")
+for ax in (coarse, exact):
     ax.set(xlabel="time (ms)", xlim=(0, STEPS * DT * 1e3), ylim=(-1, 48))
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()
