@@ -128,7 +128,7 @@ steps_class, exact_class = es.decode.classes(twin.sum(axis=1)), es.decode.classe
 colors = np.array([[0.20, 0.24, 0.35], [0.93, 0.80, 0.45], [0.80, 0.35, 0.25], [1.0, 1.0, 1.0]])
 moved = np.where(steps_class != exact_class, 2, 3)
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
 for ax, picture, title in zip(
     axes,
     (steps_class, exact_class, moved),
