@@ -10,7 +10,9 @@ the arithmetic of the parameters before they are used:
     \text{LSNN}&: v \leftarrow v + a ((v_\mathrm{leak} - v) + i),\;
         i \leftarrow ((i - c i) + x) + y,\; b \leftarrow b + e (v_\mathrm{th} - b)
 
-All spike where the potential is above the threshold (``b`` for LSNN, which then grows by
+The leaky integrators LI and LIBox are LIF without spikes, and ``v <- v + a ((v_leak - v) + x)``.
+
+All others spike where the potential is above the threshold (``b`` for LSNN, which then grows by
 ``beta``), and reset in the same step. The current of an LSNN neuron moves its potential one step
 late. A unit of weight is worth ``dt`` of current, not a charge: a larger ``dt`` is a stronger
 drive.
@@ -25,7 +27,7 @@ import numpy as np
 from eventsim import checks
 from eventsim.step_rule import StepRule
 
-__all__ = ["iaf", "lif", "lif_box", "lsnn"]
+__all__ = ["iaf", "li", "li_box", "lif", "lif_box", "lsnn"]
 
 
 def _number(value: Any) -> Any:
@@ -206,6 +208,90 @@ def lsnn(
         adaptation="threshold",
         adapt_leak=_per_step(dt, tau_adapt_inv),
         adapt_jump=_number(beta),
+    )
+
+
+def li(
+    *, tau_syn_inv: Any = 2e2, tau_mem_inv: Any = 1e2, v_leak: Any = 0.0, dt: float = 1e-3
+) -> StepRule:
+    """Rule of ``LICell``, ``LI`` and ``LILinearCell``: a readout, which does not spike.
+
+    Parameters
+    ----------
+    tau_syn_inv, tau_mem_inv : float or array
+        Inverses of the time constants in 1/s; numbers as in :func:`lif_box`.
+    v_leak : float or array
+        Rest.
+    dt : float
+        Step in seconds. Default 1e-3.
+
+    Returns
+    -------
+    StepRule
+
+    Raises
+    ------
+    InvalidValue
+        ``dt`` is not above 0, or a number is not finite.
+
+    Examples
+    --------
+    >>> rule = li(tau_syn_inv=256.0, tau_mem_inv=128.0, dt=2.0**-10)
+    >>> rule.leak, rule.synapse_leak, rule.v_threshold
+    (0.125, 0.25, inf)
+    """
+    where = "norse.LICell"
+    dt = checks.positive(where, "dt", dt)
+    return StepRule(
+        where,
+        membrane="euler",
+        leak=_per_step(dt, tau_mem_inv),
+        synapse="euler",
+        synapse_leak=_per_step(dt, tau_syn_inv),
+        order="input, membrane, decay",
+        v_leak=_number(v_leak),
+        v_threshold=np.inf,
+        v_init=_number(v_leak),
+        reset="none",
+    )
+
+
+def li_box(*, tau_mem_inv: Any = 1e2, v_leak: Any = 0.0, dt: float = 1e-3) -> StepRule:
+    """Rule of ``LIBoxCell``: a readout without synaptic current, which does not spike.
+
+    Parameters
+    ----------
+    tau_mem_inv : float or array
+        Inverse of the membrane time constant in 1/s; numbers as in :func:`lif_box`.
+    v_leak : float or array
+        Rest.
+    dt : float
+        Step in seconds. Default 1e-3.
+
+    Returns
+    -------
+    StepRule
+
+    Raises
+    ------
+    InvalidValue
+        ``dt`` is not above 0, or a number is not finite.
+
+    Examples
+    --------
+    >>> li_box(tau_mem_inv=128.0, dt=2.0**-10).equation
+    'v = v + leak ((v_leak - v) + x); v > theta'
+    """
+    where = "norse.LIBoxCell"
+    dt = checks.positive(where, "dt", dt)
+    return StepRule(
+        where,
+        membrane="euler",
+        leak=_per_step(dt, tau_mem_inv),
+        v_leak=_number(v_leak),
+        v_threshold=np.inf,
+        v_init=_number(v_leak),
+        reset="none",
     )
 
 

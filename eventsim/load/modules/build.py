@@ -199,7 +199,10 @@ class _Builder:
             self.cells[name] = rule
             made = counterpart(rule, name, shape, self.dt, self.options)
         except EventsimError as error:
-            raise type(error)(f"{where}: {error}") from error
+            text = str(error)
+            for prefix in (where, f"{name} ({getattr(rule, 'label', '')})"):
+                text = text.removeprefix(f"{prefix}: ")
+            raise type(error)(f"{where}: {text}") from error
         self.rows += made.rows
         if trace.neurons[station.name].readout:
             why = "their potentials are what the module gives"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,9 @@ from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.load.modules.build import build
 from eventsim.load.modules.expressions import Expression
 from eventsim.load.modules.graph import Graph
+from eventsim.load.modules.potentials import read_potentials
 from eventsim.load.modules.recognise import FRAMEWORKS, described
+from eventsim.load.modules.states import undisturbed
 from eventsim.load.modules.stations import Axes, not_understood
 from eventsim.load.modules.trace import Trace, traced
 from eventsim.load.modules.verify import compare
@@ -49,13 +50,14 @@ def converted(
     for call in trace.calls:
         if call.spikes is not None and not isinstance(call.reads, Expression):
             raise not_understood(trace.where[str(call.what)], call.reads)
+    rows = read_potentials(trace) if options.reset is None else []
     graph = _graph(trace, time, axes[1])
     values = tensor.detach().cpu().double().numpy()
     precise = tensor.dtype.itemsize > 4
     built = build(graph, dt, options, given, "float64" if precise else "float32")
     x = _arranged(values, graph)
     found = compare(graph, built, x)
-    rows = list(built.rows)
+    rows = [*built.rows, *rows]
     rows += [
         (f"neurons {path}", "left out", "the module did not call them")
         for path in trace.neurons
@@ -110,39 +112,6 @@ def _runner(
     if callable(run):
         return run
     raise InvalidType(f"{WHERE}: run: expected a callable, 'step', an int or None, got {run!r}")
-
-
-@contextmanager
-def undisturbed(module: Any) -> Iterator[None]:
-    """Evaluation mode, and afterwards every module as it was before, its state included."""
-    kept = [(part, _copied(vars(part))) for _, part in module.named_modules()]
-    tensors = [(tensor, tensor.detach().clone()) for _, values in kept for tensor in _state(values)]
-    try:
-        module.eval()
-        yield
-    finally:
-        for part, values in kept:
-            vars(part).clear()
-            vars(part).update(values)
-        for tensor, value in tensors:
-            if tensor.shape == value.shape:
-                tensor.data.copy_(value)
-
-
-def _copied(values: dict[str, Any]) -> dict[str, Any]:
-    """Attributes, with dicts of their own."""
-    return {name: dict(v) if type(v) is dict else v for name, v in values.items()}
-
-
-def _state(values: dict[str, Any]) -> Iterator[Any]:
-    """Tensors among attributes that are no parameters."""
-    import torch
-
-    for value in values.values():
-        if type(value) is dict:
-            yield from _state(value)
-        elif isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter):
-            yield value
 
 
 def _candidates(trace: Trace, time: int | None, batch: int | None) -> list[Axes]:

@@ -46,6 +46,8 @@ class Call:
         Of neurons: the constant part of what comes back from their own spikes.
     spikes : array or None
         Of neurons: what they gave.
+    potential : array or None
+        Of neurons that are never reset: their potentials after the call.
     """
 
     what: str | Layer
@@ -56,6 +58,7 @@ class Call:
     constant: Any = None
     feedback: Any = None
     spikes: Array | None = None
+    potential: Array | None = None
 
 
 class Follower:

@@ -2,12 +2,14 @@
 
 What a module does in a step is told by the function that it calls, ``module.activation``, so that
 classes made from Norse's own are known, too. Recurrent ones hold the weights of their input and
-of their own spikes. A module starts afresh in every call without a state.
+of their own spikes. A module starts afresh in every call without a state. Leaky integrators do not
+spike and can only be the last layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ from eventsim.step_rule import StepRule
 
 __all__ = ["recognise"]
 
-_LIF = ("tau_syn_inv", "tau_mem_inv", "v_leak", "v_th", "v_reset")
+_LI = ("tau_syn_inv", "tau_mem_inv", "v_leak")
+_LIF = (*_LI, "v_th", "v_reset")
 _LSNN = (*_LIF, "tau_adapt_inv", "beta")
 #: Function of a step -> rule, and Norse's names of the parameters.
 STEPS: dict[str, tuple[Callable[..., StepRule], tuple[str, ...]]] = {
@@ -35,9 +38,12 @@ STEPS: dict[str, tuple[Callable[..., StepRule], tuple[str, ...]]] = {
     "lsnn_step": (norse.lsnn, _LSNN),
     "lsnn_adjoint_step": (norse.lsnn, _LSNN),
     "iaf_feed_forward_step": (norse.iaf, ("v_th", "v_reset")),
+    "li_feed_forward_step": (norse.li, _LI),
+    "li_step": (norse.li, _LI),
+    "li_box_feed_forward_step": (norse.li_box, ("tau_mem_inv", "v_leak")),
 }
 #: Leaky integrators, which give potentials.
-READOUTS = ("LI", "LICell", "LIBoxCell", "LILinearCell")
+READOUTS = (norse.li, norse.li_box)
 #: Base class of Norse -> whether it is recurrent, and whether a call makes all steps.
 KINDS = {
     "SNNCell": (False, False),
@@ -58,51 +64,56 @@ def recognise(module: Any, where: str) -> Recognised | None:
         Neurons that eventsim has no rule for, or that differ from those of their class.
     """
     base = _base(module)
-    for kind in type(module).__mro__:
-        if kind.__name__ in READOUTS and _norses(kind):
-            raise UnsupportedNetwork(
-                f"{where}: type: expected neurons that spike, got a leaky integrator, whose "
-                "potential is no spike: hand over the module without it, or with neurons of spikes "
-                "in its place"
-            )
     if base is None:
         return None
-    recurrent, sequence = KINDS[base.__name__]
+    recurrent, sequence = KINDS.get(base.__name__, (False, False))
     if type(module).forward is not base.forward:
         raise UnsupportedNetwork(
             f"{where}: forward: expected that of norse's {base.__name__}, got one of its own, "
             "whose steps eventsim does not know"
         )
+    step = _step(module, base, where)
+    make = STEPS[step][0]
+    numbers, words = _parameters(module, where, step)
+    if make in (norse.lif, norse.li) and (recurrent or sequence):
+        _check_first(numbers["v_leak"], where)
+
+    def rule(shape: Shape) -> StepRule:
+        arrays = {name: spread(value, f"p.{name}", shape, where) for name, value in numbers.items()}
+        return make(**arrays, **words)
+
+    found = Recognised(rule, sequence=sequence, readout=make in READOUTS)
+    if not hasattr(module, "input_weights"):
+        return found
+    from torch.nn.functional import linear
+
+    found = replace(found, feed=lambda x: linear(x, module.input_weights))
+    if not recurrent:
+        return found
+    return replace(found, recurrent=lambda spikes: linear(spikes, module.recurrent_weights))
+
+
+def _step(module: Any, base: Any, where: str) -> str:
+    """Name of the function that a module calls in each step."""
+    if base.__name__ == "LILinearCell":
+        return "li_step"
     step = getattr(module.activation, "__name__", repr(module.activation))
     if step not in STEPS or not _norses(module.activation) or not _norses(module.state_fallback):
         raise UnsupportedNetwork(
             f"{where}: activation: expected a function of Norse's among {', '.join(STEPS)} with "
             f"Norse's own first state, got {step}"
         )
-    numbers, words = _parameters(module, where, step)
-    if STEPS[step][0] is norse.lif and (recurrent or sequence):
-        _check_first(numbers["v_leak"], where)
-
-    def rule(shape: Shape) -> StepRule:
-        arrays = {name: spread(value, f"p.{name}", shape, where) for name, value in numbers.items()}
-        return STEPS[step][0](**arrays, **words)
-
-    if not recurrent:
-        return Recognised(rule, sequence=sequence)
-    from torch.nn.functional import linear
-
-    return Recognised(
-        rule,
-        sequence=sequence,
-        feed=lambda x: linear(x, module.input_weights),
-        recurrent=lambda spikes: linear(spikes, module.recurrent_weights),
-    )
+    return step
 
 
 def _base(module: Any) -> Any:
     """The class of Norse's that says how a module is called."""
     for kind in type(module).__mro__:
         if kind.__module__ == "norse.torch.module.snn" and kind.__name__ in KINDS:
+            return kind
+        if kind.__module__ == "norse.torch.module.leaky_integrator" and (
+            kind.__name__ == "LILinearCell"
+        ):
             return kind
     return None
 
@@ -116,7 +127,7 @@ def _parameters(module: Any, where: str, step: str) -> tuple[dict[str, Any], dic
     """Numbers of the rule, each for one neuron or for some, and its other arguments."""
     make, names = STEPS[step]
     p = module.p
-    if p.method not in METHODS:
+    if make not in READOUTS and p.method not in METHODS:
         raise UnsupportedNetwork(
             f"{where}: p.method: expected one of {', '.join(METHODS)}, got {p.method!r}"
         )

@@ -46,7 +46,7 @@ def compared_outputs(graph: Graph, built: Built, x: Array, until: Array) -> int:
         bias = built.readouts[names[number]].bias
         given[number] -= 0.0 if bias is None else bias
     for number, station in enumerate(graph.stations):
-        if station.kind == "neurons":
+        if station.kind == "neurons" and not graph.trace.neurons[station.name].readout:
             given[number] = graph.spikes[station.name]
     count = 0
     for known, values in graph.trace.outputs:

@@ -51,9 +51,14 @@ class Recognised:
     readout : bool
         Whether the module gives the potentials of neurons that do not spike; nothing may be
         behind it that does.
+    potential : callable or None
+        The potential after a call, for neurons that are never reset: as a last layer whose
+        potentials are returned they are a readout.
     reset : callable or None
         Puts the neurons into the state they have before the first step. None: they start
         afresh in every run, or keep a state that the module itself resets.
+    dt : float or None
+        Seconds that the module says a step lasts.
     """
 
     rule: Any
@@ -65,7 +70,9 @@ class Recognised:
     recurrent: Callable[[Any], Any] | None = None
     amplitude: float = 1.0
     readout: bool = False
+    potential: Callable[[], Any] | None = None
     reset: Callable[[], None] | None = None
+    dt: float | None = None
 
     @property
     def squeezed(self) -> bool:

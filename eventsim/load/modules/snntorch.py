@@ -74,6 +74,7 @@ def recognise(module: Any, where: str) -> Recognised | None:
         rule,
         recurrent=recurrent,
         amplitude=_amplitude(module, where),
+        potential=(lambda: module.mem) if options["reset_mechanism"] == "none" else None,
         reset=module.reset_mem,
     )
 

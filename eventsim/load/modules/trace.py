@@ -10,6 +10,7 @@ from eventsim.load.modules.expressions import Expression, State, Term, Unknown, 
 from eventsim.load.modules.follow import Call, Follower
 from eventsim.load.modules.functions import tensors
 from eventsim.load.modules.recognise import Recognised, described, recognised
+from eventsim.load.modules.states import changed, snapshot
 
 __all__ = ["Trace", "traced"]
 
@@ -39,6 +40,7 @@ class Trace(Follower):
         self.counts: dict[str, int] = {}
         self.outputs: list[tuple[Any, Any]] = []
         self._entering: Any = None
+        self._before: Any = None
         self._last: dict[str, Any] = {}
         self._find(module, "")
 
@@ -72,6 +74,7 @@ class Trace(Follower):
             number = self.counts.get(path, 0)
             self._check_states(path, number, given[1:])
             self._entering = given[0]
+            self._before = snapshot(module)
             self._inside = module
 
     def after_module(self, module: Any, result: Any) -> None:
@@ -81,6 +84,10 @@ class Trace(Follower):
         if self._inside is module:
             self._inside = None
             self._spiked(self._stack[-1][0], result)
+            for tensor in changed(module, self._before):
+                if self.of(tensor) is None:
+                    path = self._stack[-1][0]
+                    self.set(tensor, State(path, self.counts[path] - 1))
         self._stack.pop()
 
     def _check_states(self, path: str, number: int, states: list[Any]) -> None:
@@ -136,12 +143,13 @@ class Trace(Follower):
                 reads = fed
             elif isinstance(reads, Expression):
                 reads, feedback = Expression(reads.terms + fed.terms, reads.constant), fed.constant
+        call = Call(path, number, reads, base, tuple(spikes.shape), feedback=feedback, spikes=array)
         with self.aside():
             self.set(spikes, State(path, number) if rule.readout else done)
             self._last[path] = done
-        self.calls.append(
-            Call(path, number, reads, base, tuple(spikes.shape), feedback=feedback, spikes=array)
-        )
+            if rule.potential is not None:
+                call.potential = rule.potential().detach().cpu().numpy().copy()
+        self.calls.append(call)
 
     def _read(self, tensor: Any) -> Any:
         known = self.of(tensor)
