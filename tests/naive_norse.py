@@ -79,3 +79,25 @@ def layer(
             last[j] = real(fires)
         spikes[step], membranes[step] = last, v
     return spikes, membranes
+
+
+def integrator(x: Any, p: dict[str, Any], dt: float) -> Any:
+    """Membranes [step, n] of leaky integrators with the charge ``x`` [step, n].
+
+    They have a current where ``p`` has ``tau_syn_inv``.
+    """
+    x = np.asarray(x)
+    real, n = x.dtype.type, x.shape[1]
+    p = {name: np.broadcast_to(np.asarray(value, x.dtype), n) for name, value in p.items()}
+    membranes = np.zeros_like(x)
+    for j in range(n):
+        v, i, a = p["v_leak"][j], real(0), real(dt) * p["tau_mem_inv"][j]
+        for step in range(len(x)):
+            if "tau_syn_inv" in p:
+                current = i + x[step, j]
+                i = current + real(-dt) * p["tau_syn_inv"][j] * current
+            else:
+                current = x[step, j]
+            v = v + a * ((p["v_leak"][j] - v) + current)
+            membranes[step, j] = v
+    return membranes

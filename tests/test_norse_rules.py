@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eventsim.discrete.frameworks import norse
 from eventsim.discrete.step_cell import StepCell
 from eventsim.errors import EventsimError
-from tests.naive_norse import KINDS, layer
+from tests.naive_norse import KINDS, integrator, layer
 
 RULES = {"LIFBox": norse.lif_box, "LIF": norse.lif, "LSNN": norse.lsnn, "IAF": norse.iaf}
 NAMES = {
@@ -62,6 +62,22 @@ def test_twin(kind: str, dtype: Any, seed: int, coarse: bool, loop: bool) -> Non
         cell.advance(state, x[step : step + 1].copy(), back)
         np.testing.assert_array_equal(state[0][0], membranes[step])
         np.testing.assert_array_equal(state[1][0], spikes[step])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("box", [True, False])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_leaky_integrators(box: bool, dtype: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = ("tau_mem_inv", "v_leak") if box else ("tau_syn_inv", "tau_mem_inv", "v_leak")
+    p = {name: rng.uniform(*RANGES[name], 3).astype(dtype) for name in names}
+    x = rng.uniform(-1.0, 3.0, (16, 3)).astype(dtype)
+    cell = StepCell((norse.li_box if box else norse.li)(**p, dt=1e-3), 3, dtype)
+    state = cell.start(1)
+    for step, v in enumerate(integrator(x, p, 1e-3)):
+        cell.advance(state, x[step : step + 1].copy(), None)
+        np.testing.assert_array_equal(state[0][0], v)
+        assert not state[1].any()
 
 
 def test_numbers_become_float32() -> None:

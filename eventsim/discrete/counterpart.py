@@ -211,7 +211,7 @@ def _check(rule: StepRule, where: str, options: Options, spiking: bool) -> None:
         raise UnsupportedNetwork(
             f"{where}: reset: expected 'value' or 'subtract', as a neuron in continuous time that "
             "is not reset spikes once and stays above its threshold, got 'none' (choose one with "
-            "reset=...)"
+            "reset=..., or return the membrane of a last layer in place of its spikes)"
         )
     lost = _losses(rule, options)
     for name, is_lost in lost.items():

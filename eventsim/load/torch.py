@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from eventsim.network import Network
 __all__ = ["load_torch", "read_state_dict"]
 
 _WHAT = "a PyTorch state_dict"
+#: A file or a tensor is not unpacked to more than so many times what it holds.
+MOST_FOLD = 100
 _CODE = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -67,6 +71,7 @@ def read_state_dict(
         import torch
     except ImportError as error:
         raise MissingExtra("torch", "torch", f"{path}: reading {_WHAT}") from error
+    _check_packed(path, found)
     try:
         with warnings.catch_warnings():
             # About pickle protocols; what matters is whether reading succeeds.
@@ -97,8 +102,29 @@ def read_state_dict(
     return tensors
 
 
+def _check_packed(path: str | os.PathLike[str], found: Path) -> None:
+    """Refuse an archive that unpacks to far more than it is; torch.save compresses nothing."""
+    if not zipfile.is_zipfile(found):
+        return
+    try:
+        with zipfile.ZipFile(found) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        return  # torch says what is wrong with it
+    if size > MOST_FOLD * found.stat().st_size:
+        raise FileError(
+            f"{path}: file: expected tensors as torch.save stores them, got {size} bytes packed "
+            f"into {found.stat().st_size}"
+        )
+
+
 def _array(path: str | os.PathLike[str], name: str, tensor: Any) -> NDArray[Any]:
     try:
+        if not tensor.is_meta and tensor.numel() > MOST_FOLD * (_stored(tensor) + 1000):
+            raise FileError(
+                f"{path}: {name}: expected as many numbers as its shape {list(tensor.shape)} has, "
+                f"got {_stored(tensor)}, repeated"
+            )
         dense = tensor.detach().to_dense()
         if dense.is_floating_point() and dense.element_size() < 4:
             # Half precision; every such number is a float32 number.
@@ -108,6 +134,13 @@ def _array(path: str | os.PathLike[str], name: str, tensor: Any) -> NDArray[Any]
         raise FileError(
             f"{path}: {name}: expected a tensor of real numbers, got {tensor.dtype}: {error}"
         ) from error
+
+
+def _stored(tensor: Any) -> int:
+    """How many numbers a tensor holds in memory."""
+    if tensor.is_sparse:
+        return int(tensor._nnz())
+    return int(tensor.untyped_storage().nbytes() // tensor.element_size())
 
 
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> FileError:

@@ -171,6 +171,49 @@ def test_images() -> None:
     assert compare(net, made, inputs((STEPS, SAMPLES, 1, 6, 6), 2), run) > 500
 
 
+def readout(rng: np.random.Generator, kind: str, n: int) -> list[nn.Module]:
+    """A leaky integrator of three neurons, with a linear layer where it has no weights."""
+    p: dict[str, Any] = {"tau_mem_inv": torch.tensor(rng.uniform(50.0, 600.0, 3))}
+    p["v_leak"] = torch.tensor(rng.uniform(-0.3, 0.25))
+    parameters: Any = norse.LIBoxParameters
+    if kind != "LIBoxCell":
+        parameters = norse.LIParameters
+        p["tau_syn_inv"] = torch.tensor(rng.uniform(50.0, 600.0))
+    given = parameters(**{name: value.float() for name, value in p.items()})
+    if kind == "LILinearCell":
+        return [norse.LILinearCell(n, 3, given)]
+    return [nn.Linear(n, 3), getattr(norse, kind)(given)]
+
+
+@pytest.mark.parametrize("kind", ["LICell", "LIBoxCell", "LILinearCell", "LI"])
+@pytest.mark.parametrize("seed", range(3))
+def test_leaky_integrators(kind: str, seed: int) -> None:
+    """As the last layer; their potentials are the twin's, bit for bit."""
+    rng = np.random.default_rng(seed)
+    sequence = kind == "LI"
+    hidden = norse.LIF() if sequence else norse.LIFCell()
+    net = norse.SequentialState(nn.Linear(5, 6), hidden, *readout(rng, kind, 6))
+    for tensor in net.parameters():
+        values = dyadic(rng, tuple(tensor.shape), -100, 200)
+        tensor.data = torch.tensor(values, dtype=torch.float32)
+    run = (lambda net, x: net(x)[0]) if sequence else by_step
+    network, disc = from_torch(net, inputs((STEPS, SAMPLES, 5), 1), dt=DT, run=run)
+    name = network.outputs[0]
+    assert np.isinf(network[name].v_threshold)
+    assert any(note.startswith(f"readout {name}: neurons without threshold") for note in disc.notes)
+    x = inputs((STEPS, SAMPLES, 5), 2)
+    with torch.no_grad():
+        theirs = run(net, x).numpy().swapaxes(0, 1)
+    v = disc.run(network, x.numpy().swapaxes(0, 1), layers=True, record="potential")[name]
+    np.testing.assert_array_equal(v, theirs)
+
+
+def test_nothing_behind_a_leaky_integrator() -> None:
+    net = norse.SequentialState(nn.Linear(3, 4), norse.LICell(), nn.Linear(4, 2), norse.LIFCell())
+    with pytest.raises(UnsupportedNetwork, match=r"^3 \(.*\): input: expected spikes, got a state"):
+        from_torch(net, inputs((STEPS, SAMPLES, 3), 0), dt=DT, run=by_step)
+
+
 def test_double() -> None:
     """Modules in double precision whose parameters are too."""
     double = {"dtype": torch.float64}
@@ -205,9 +248,8 @@ def own_step(x: Any, state: Any, p: Any, dt: float) -> Any:
     [
         (Own(), "forward: expected that of norse's SNNCell"),
         (norse.LIFBoxCell(norse.LIFBoxParameters(reset_method=own_reset)), "p.reset_method"),
-        (norse.LIBoxCell(), "type: expected neurons that spike, got a leaky integrator"),
-        (norse.LILinearCell(4, 2), "type: expected neurons that spike, got a leaky integrator"),
-        (norse.LIFAdExCell(), "activation: expected a function of Norse's among"),
+        (norse.LIFAdExCell(), "activation: expected a function of Norse's .* not linear"),
+        (norse.LIFRefracCell(), "activation: expected a function of Norse's .* t_ref="),
         (SNNCell(own_step, lambda x: None, None), "activation: expected .* got own_step"),
         (
             norse.LIFCell(norse.LIFParameters(v_th=torch.rand(SAMPLES, 4))),

@@ -161,3 +161,10 @@ def test_currents_reach_no_neurons() -> None:
     net = Sequential(LinearTorch((3, 4)), ExpSynTorch(4), LIFTorch(4))
     with pytest.raises(UnsupportedNetwork, match=r"^2_LIFTorch \(.*\): input: expected"):
         from_torch(net, inputs((SAMPLES, STEPS, 3), 0), dt=DT)
+
+
+def test_another_step() -> None:
+    """The modules say how long a step is; from_torch has to agree."""
+    net = Sequential(LinearTorch((3, 4)), LIFTorch(4, dt=2e-3))
+    with pytest.raises(UnsupportedNetwork, match=r"dt: expected .* 0.001 s, got 0.002 s"):
+        from_torch(net, inputs((SAMPLES, STEPS, 3), 0), dt=DT)

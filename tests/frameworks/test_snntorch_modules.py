@@ -231,6 +231,68 @@ def test_rsynaptic_resets_in_the_next_step_whatever_it_is_told() -> None:
     assert compare(net, made, inputs((STEPS, SAMPLES, n), 2)) > 100
 
 
+class Regression(nn.Module):
+    """Reads the membranes of its last neurons, which are never reset."""
+
+    def __init__(self, last: Any, returned: str = "membranes") -> None:
+        super().__init__()
+        self.fc1, self.lif = nn.Linear(5, 8), snntorch.Leaky(0.75)
+        self.fc2, self.out, self.returned = nn.Linear(8, 3), last, returned
+
+    def forward(self, x: Any) -> Any:
+        v, states = self.lif.reset_mem(), self.out.reset_mem()
+        states = states if isinstance(states, tuple) else (states,)
+        membranes, spikes = [], []
+        for step in x:
+            s, v = self.lif(self.fc1(step), v)
+            if self.out.init_hidden:
+                s = self.out(self.fc2(s))
+                membranes.append(self.out.mem)
+            else:
+                s, *states = self.out(self.fc2(s), *states)
+                membranes.append(states[-1])
+            spikes.append(s)
+        both = {"membranes": torch.stack(membranes), "spikes": torch.stack(spikes)}
+        return both if self.returned == "both" else both[self.returned]
+
+
+@pytest.mark.parametrize("returned", ["membranes", "both"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: snntorch.Leaky(0.75, reset_mechanism="none"),
+        lambda: snntorch.Leaky(0.75, reset_mechanism="none", init_hidden=True),
+        lambda: snntorch.Leaky(1.0, reset_mechanism="none", reset_delay=False),
+        lambda: snntorch.Synaptic(0.5, 0.75, reset_mechanism="none"),
+    ],
+)
+def test_membranes_that_are_never_reset(last: Any, returned: str) -> None:
+    """As the last layer they are a readout; potentials are equal bit for bit."""
+    net = Regression(last(), returned)
+    dyadic_(net, np.random.default_rng(0), -60, 140)
+    network, disc = from_torch(net, inputs((STEPS, SAMPLES, 5), 1), dt=DT)
+    assert np.isinf(network["out"].v_threshold)
+    told = [note for note in disc.notes if note.startswith("returned spikes of out: left out")]
+    assert len(told) == (returned == "both")
+    x = inputs((STEPS, SAMPLES, 5), 2)
+    with torch.no_grad():
+        theirs = net(x)
+    theirs = (theirs["membranes"] if returned == "both" else theirs).numpy().swapaxes(0, 1)
+    v = disc.run(network, x.numpy().swapaxes(0, 1), layers=True, record="potential")["out"]
+    np.testing.assert_array_equal(v, theirs)
+
+
+def test_spikes_that_are_never_reset() -> None:
+    """Where the spikes are what is read there has to be a reset."""
+    net = Regression(snntorch.Leaky(0.75, reset_mechanism="none"), "spikes")
+    dyadic_(net, np.random.default_rng(0), -60, 140)
+    x = inputs((STEPS, SAMPLES, 5), 1)
+    with pytest.raises(UnsupportedNetwork, match=r"^out \(snntorch.Leaky\): reset: .* membrane"):
+        from_torch(net, x, dt=DT)
+    network, _ = from_torch(net, x, dt=DT, reset="subtract")
+    assert network["out"].reset == "subtract"
+
+
 class Own(snntorch.Leaky):
     def forward(self, x: Any, mem: Any = None) -> Any:
         return super().forward(2 * x, mem)
@@ -246,12 +308,16 @@ class Own(snntorch.Leaky):
         (small(beta=torch.rand(4).double()), "beta: expected torch.float32"),
         (small(threshold=-1.0), "threshold: expected numbers >= 0"),
         (small(graded_spikes_factor=torch.rand(4)), "graded_spikes_factor: expected one number"),
+        (
+            nn.Sequential(nn.Linear(3, 4), snntorch.Lapicque(0.9, init_hidden=True)),
+            "type: expected .* it is Leaky with beta = 1 - time_step",
+        ),
         (small(reset_mechanism="none"), "reset: expected 'value' or 'subtract'"),
         (small(beta=0.0), "leak: expected a decay per step above 0"),
         (nn.Sequential(nn.Linear(3, 4), Own(0.5, init_hidden=True)), "forward: expected the one"),
         (
             nn.Sequential(nn.Linear(3, 4), snntorch.Alpha(0.9, 0.8, init_hidden=True)),
-            "type: expected one of Leaky, RLeaky, Synaptic, RSynaptic",
+            "type: expected one of Leaky, RLeaky, Synaptic, RSynaptic.* train with Synaptic",
         ),
     ],
 )

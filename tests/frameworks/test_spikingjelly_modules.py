@@ -198,6 +198,30 @@ def test_residual_sums(mode: str) -> None:
     assert compare(net, made, inputs((STEPS, SAMPLES, 6), 2)) > 50
 
 
+@pytest.mark.parametrize("mode", ["s", "m"])
+@pytest.mark.parametrize("kind", ["linear", "sum", "difference"])
+def test_containers_with_recurrence(kind: str, mode: str) -> None:
+    """What they remember of an earlier call, of another batch, is forgotten and put back."""
+    if kind == "linear":
+        inner = nn.Sequential(nn.Linear(5, 4), neuron.LIFNode())
+        net = nn.Sequential(layer.LinearRecurrentContainer(inner, 5, 4, step_mode=mode))
+    else:
+        function = (lambda y, x: x + y) if kind == "sum" else (lambda y, x: x - 0.5 * y)
+        inner = neuron.IFNode(v_reset=None)
+        container = layer.ElementWiseRecurrentContainer(inner, function, step_mode=mode)
+        net = nn.Sequential(layer.Linear(5, 4), container)
+    set_weights(net, np.random.default_rng(1), exact=True)
+    with torch.no_grad():
+        net(torch.ones(7, 5) if mode == "s" else torch.ones(3, 7, 5))
+    before = net[-1].y.clone()
+    run = "step" if mode == "s" else None
+    made = from_torch(net, inputs((STEPS, SAMPLES, 5), 1), dt=DT, run=run)
+    assert torch.equal(net[-1].y, before)
+    assert any(p.source == p.target for p in made[0].projections)
+    functional.reset_net(net)
+    assert compare(net, made, inputs((STEPS, SAMPLES, 5), 2)) > 20
+
+
 def test_state_is_left_as_it_was() -> None:
     """The run of from_torch starts at rest and puts back what the module held before."""
     net = nn.Sequential(layer.Linear(3, 4), neuron.IFNode())
@@ -217,7 +241,8 @@ class Own(neuron.LIFNode):
     "module, message",
     [
         (Own(), "single_step_functional_forward: expected that of LIFNode"),
-        (neuron.EIFNode(), "type: expected a node among IFNode, LIFNode"),
+        (neuron.EIFNode(), "type: expected a node among IFNode, LIFNode.* not linear"),
+        (neuron.NonSpikingLIFNode(), "type: .* put the linear layer last"),
         (
             neuron.IFNode(surrogate_function=surrogate.Sigmoid(spiking=False)),
             "surrogate_function: expected spikes of 0 below the threshold",

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from eventsim.convolution import Conv2d
 from eventsim.discrete.counterpart import Options, counterpart
 from eventsim.discretization import Discretization
-from eventsim.errors import EventsimError, UnsupportedNetwork
+from eventsim.errors import EventsimError, InvalidValue, UnsupportedNetwork
 from eventsim.load import nir_maps
 from eventsim.load.modules.graph import Graph
+from eventsim.load.modules.layers import Layer
 from eventsim.load.modules.readouts import Readout, readouts
 from eventsim.load.modules.rules import NamedRule
 from eventsim.load.modules.stations import Chain, Station
@@ -164,7 +165,7 @@ class _Builder:
                 for stage in chain.stages[-2:-1]:
                     if stage.layer is not None and stage.layer.axes > 1:
                         shape = nir_maps.image(stage.shape)
-                        made = stage.layer.output(shape, stage.layer.projection(shape))
+                        made = stage.layer.output(shape, self._linear(stage.layer, shape))
                         wanted.setdefault(number, made)
         for number, shape in wanted.items():
             if number in shapes and math.prod(shape) == math.prod(shapes[number]):
@@ -276,7 +277,7 @@ class _Builder:
             assert layer is not None
             if layer.axes == 1:
                 reads = (math.prod(stage.shape),)
-            op = layer.projection(reads)
+            op = self._linear(layer, reads)
             after = layer.output(reads, op)
             if layer.axes > 1 and path.shape != reads:
                 # Arranged in another way than it is in the source: no image map fits.
@@ -286,6 +287,13 @@ class _Builder:
                     op = nir_maps.written_out(Path("in", reads, after, op)).link
             path = nir_maps.composed(replace(path, shape=reads), layer.name, op, after)
         return path
+
+    def _linear(self, layer: Layer, reads: Shape) -> Any:
+        try:
+            return layer.projection(reads)
+        except InvalidValue as error:
+            field = str(error).partition(": ")[2]
+            raise InvalidValue(f"{layer.where}: {field}") from error
 
     def _projection(self, chain: Chain, made: _Neurons) -> Any:
         target, shape = made.population.name, made.population.shape

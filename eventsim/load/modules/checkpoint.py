@@ -51,4 +51,24 @@ def load_checkpoint(module: Any, path: str | os.PathLike[str], key: str | None =
                 f"{path}: {name}: expected shape {tuple(value.shape)} as in "
                 f"{type(module).__name__}, got {tensors[name].shape}"
             )
-    module.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    given = {name: torch.from_numpy(array) for name, array in tensors.items()}
+    for name, value in own.items():
+        if not _holds(value, given[name]):
+            raise FileError(
+                f"{path}: {name}: expected numbers that {_kind(value)} holds, as in "
+                f"{type(module).__name__}, got others of {_kind(given[name])}: convert the module "
+                "or the file"
+            )
+    module.load_state_dict(given)
+
+
+def _holds(tensor: Any, other: Any) -> bool:
+    """Whether the type of one tensor has all numbers of another."""
+    if other.is_complex() and not tensor.is_complex():
+        return False
+    back = other.to(tensor.dtype).to(other.dtype)
+    return bool(((back == other) | (other != other)).all())
+
+
+def _kind(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

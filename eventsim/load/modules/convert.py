@@ -41,10 +41,13 @@ def converted(
     given: dict[str, Any],
 ) -> tuple[Network, Discretization]:
     """The network and discretization of a module; parameters as in ``from_torch``."""
+    _check_tensors(module)
     tensor = _tensor(module, sample)
     time = 0 if run == "step" and axes[0] is None else axes[0]
+    runner = _runner(run, time)
     with undisturbed(module):
-        trace = traced(module, tensor, _runner(run, time))
+        trace = traced(module, tensor, runner)
+    _check_dt(trace, dt)
     if not any(call.spikes is not None for call in trace.calls):
         raise UnsupportedNetwork(_no_neurons(module))
     for call in trace.calls:
@@ -62,6 +65,11 @@ def converted(
         (f"neurons {path}", "left out", "the module did not call them")
         for path in trace.neurons
         if path not in graph.spikes
+    ]
+    rows += [
+        (f"spikes of {path}", "none on sample_input", "what they do is not compared")
+        for path, spikes in graph.spikes.items()
+        if not spikes.any() and not trace.neurons[path].readout
     ]
     samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
     told = f"{found.spikes} spikes in {found.steps} steps of {samples}"
@@ -90,6 +98,12 @@ def _tensor(module: Any, sample: Any) -> Any:
         sample = torch.from_numpy(np.array(array))
         if first is not None and first.is_floating_point():
             sample = sample.to(first.dtype)
+    kind = str(sample.dtype).removeprefix("torch.")
+    if sample.is_meta or sample.layout != torch.strided:
+        got = "numbers on the device 'meta'" if sample.is_meta else f"the layout {sample.layout}"
+        raise checks.fail(WHERE, "sample_input", "a dense tensor of numbers", got)
+    if sample.is_complex() or (sample.is_floating_point() and sample.dtype.itemsize < 4):
+        raise checks.fail(WHERE, "sample_input", "float32 or float64 (float(), double())", kind)
     if sample.dim() == 0 or sample.numel() == 0:
         raise checks.fail(
             WHERE, "sample_input", "numbers on at least one axis", tuple(sample.shape)
@@ -97,6 +111,34 @@ def _tensor(module: Any, sample: Any) -> Any:
     if not bool(torch.isfinite(sample).all()):
         raise checks.fail(WHERE, "sample_input", "finite numbers", "others")
     return sample.detach().clone().to(first.device if first is not None else "cpu")
+
+
+def _check_tensors(module: Any) -> None:
+    """Refuse parameters and buffers without numbers, or of half precision."""
+    import torch
+
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        got = str(tensor.dtype).removeprefix("torch.")
+        if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+            got = "one that is not initialized: run the module once"
+        elif tensor.is_meta:
+            got = "one on the device 'meta', which has no numbers: load its weights first"
+        elif not tensor.is_floating_point() or tensor.dtype.itemsize >= 4:
+            continue
+        else:
+            got += ": call float() on the module and its input"
+        raise UnsupportedNetwork(f"{WHERE}: module: {name}: expected a float32 tensor, got {got}")
+
+
+def _check_dt(trace: Trace, dt: float) -> None:
+    """Refuse another step than that of the modules which say what theirs is."""
+    for path, known in trace.neurons.items():
+        if known.dt is not None and not math.isclose(known.dt, dt, rel_tol=1e-6):
+            raise UnsupportedNetwork(
+                f"{trace.where[path]}: dt: expected that of from_torch, {dt:g} s, got "
+                f"{known.dt:g} s, with which its time constants were made decays: say "
+                f"dt={known.dt:g}"
+            )
 
 
 def _runner(

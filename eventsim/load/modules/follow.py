@@ -176,7 +176,7 @@ class Follower:
                 done = apply(full, func, args, kwargs, known, results[0].shape)
         if done is None or len(done) != len(results):
             sources = [s for t in tensors((args, kwargs)) if (s := known(t)) is not None]
-            done = [Unknown(full, self._place, sources)] * len(results)
+            done = [Unknown(full, self.place, sources)] * len(results)
         for tensor, value in zip(results, done, strict=True):
             constant = isinstance(value, Expression) and not value.terms
             self.set(tensor, None if constant else value)
@@ -196,10 +196,11 @@ class Follower:
                 if was is not None or now is not None:
                     self.set(other, _overwritten(other, was, target, now))
             else:
-                self.set(other, Unknown("a write into its memory", self._place, [now, was]))
+                self.set(other, Unknown("a write into its memory", self.place, [now, was]))
 
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
+        """The module that is being called, as messages name it."""
         return self._stack[-1][1] if self._stack else "the function that runs it"
 
     def _layer(
@@ -213,7 +214,7 @@ class Follower:
         """Write down a call of a layer."""
         import torch
 
-        path, where = self._stack[-1] if self._stack else ("", self._place)
+        path, where = self._stack[-1] if self._stack else ("", self.place)
         try:
             entering = args[0] if args else kwargs["input"]
             rest = [t for t in tensors((args[1:], kwargs)) if t is not entering]

@@ -127,6 +127,8 @@ class Graph:
             hint = "give each place in the network a module of its own"
             if count == 1:
                 hint = "run='step' calls a module that makes one step in each, run=8 in 8 of them"
+            elif count < least:
+                hint = "does it stop early? Give sample_input as many steps as it makes"
             steps = f"each of {least} steps" if least > 1 else "each step"
             raise UnsupportedNetwork(
                 f"{trace.where[path]}: calls: expected one in {steps}, got {count}: {hint}; or "
@@ -163,7 +165,7 @@ class Graph:
     def _fault(self, text: str, shape: Shape) -> int:
         return self._intern(("fault", text, shape), lambda: Station("fault", text, shape))
 
-    def _taken(self, reads: Expression, rows: int, units: int) -> Rows:
+    def _taken(self, where: str, reads: Expression, rows: int, units: int) -> Rows:
         terms = [
             (
                 as_array(term.labels),
@@ -173,6 +175,11 @@ class Graph:
             )
             for term in reads.terms
         ]
+        if not all(np.isfinite(coefficient).all() for _, coefficient in terms):
+            raise UnsupportedNetwork(
+                f"{where}: input: expected spikes times finite numbers, got others, as of a "
+                "batch norm whose running_var is below 0"
+            )
         return Rows(terms, rows, units, self.places)
 
     def _put_layer(self, call: Call, layer: Layer) -> None:
@@ -185,7 +192,7 @@ class Graph:
                 f"{layer.where}: input: expected one in each step, as sample_input has no axis of "
                 f"samples, got {count}: give it one, which may have one sample (batch_axis)"
             )
-        rows = self._taken(call.reads, count, math.prod(entering))
+        rows = self._taken(layer.where, call.reads, count, math.prod(entering))
         step, (sample, mixed) = rows.step(), rows.sample()
         lags = rows.lags(step)
         station = np.zeros(count, dtype=np.int32)
@@ -263,7 +270,8 @@ class Graph:
                 setattr(station, name, bias[0].copy())
             check_constant(getattr(station, name), where, bias, step)
         if call.reads.terms:
-            self._add_rows(number, where, self._taken(call.reads, count, units), step, sample)
+            rows = self._taken(where, call.reads, count, units)
+            self._add_rows(number, where, rows, step, sample)
         else:
             self._rows.setdefault(number, []).append(((), step))
         if number not in self.order:

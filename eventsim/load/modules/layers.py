@@ -63,13 +63,13 @@ class Reader:
     """Reads calls; keeps arrays and digests of parameters."""
 
     def __init__(self) -> None:
-        self._arrays: dict[int, tuple[Any, Array, bytes]] = {}
+        self._arrays: dict[int, tuple[Any, int, Array, bytes]] = {}
 
     def array(self, tensor: Any) -> tuple[Array, bytes]:
         """A weight as an array, and a digest of its content."""
         kept = self._arrays.get(id(tensor))
-        if kept is not None:
-            return kept[1:]
+        if kept is not None and kept[1] == tensor._version:
+            return kept[2:]
         array = tensor.detach().cpu()
         if array.dtype.itemsize < 4:
             array = array.float()
@@ -79,7 +79,7 @@ class Reader:
             + str((array.shape, array.dtype.str)).encode()
         )
         # Kept with its tensor, whose number would else be given to another one.
-        self._arrays[id(tensor)] = (tensor, array, digest)
+        self._arrays[id(tensor)] = (tensor, tensor._version, array, digest)
         return array, digest
 
     def read(

@@ -17,7 +17,7 @@ import numpy as np
 from eventsim.discrete.frameworks import norse
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.parameters import spread
-from eventsim.load.modules.recognise import Recognised
+from eventsim.load.modules.recognise import Recognised, needed
 from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
 
@@ -44,6 +44,14 @@ STEPS: dict[str, tuple[Callable[..., StepRule], tuple[str, ...]]] = {
 }
 #: Leaky integrators, which give potentials.
 READOUTS = (norse.li, norse.li_box)
+#: What the steps of other classes would need, by the first word of their name.
+NEEDED = {
+    "lif_adex": "it has a term that is not linear in the potential: train with LIFCell or LSNNCell",
+    "lif_ex": "it has a term that is not linear in the potential: train with LIFCell",
+    "lif_refrac": "a step rule has no refractory period: train with LIFCell, and give from_torch "
+    "t_ref= in seconds",
+    "izhikevich": "it has a term that is not linear in the potential: train with LSNNCell",
+}
 #: Base class of Norse -> whether it is recurrent, and whether a call makes all steps.
 KINDS = {
     "SNNCell": (False, False),
@@ -101,9 +109,13 @@ def _step(module: Any, base: Any, where: str) -> str:
     if step not in STEPS or not _norses(module.activation) or not _norses(module.state_fallback):
         raise UnsupportedNetwork(
             f"{where}: activation: expected a function of Norse's among {', '.join(STEPS)} with "
-            f"Norse's own first state, got {step}"
+            f"Norse's own first state, got {step}: {needed(_family(step), NEEDED)}"
         )
     return step
+
+
+def _family(step: str) -> str:
+    return next((name for name in NEEDED if step.startswith(name)), step)
 
 
 def _base(module: Any) -> Any:

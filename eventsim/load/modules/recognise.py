@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FRAMEWORKS", "Recognised", "described", "recognised"]
+__all__ = ["FRAMEWORKS", "Recognised", "described", "forget", "needed", "recognised"]
 
 #: Root package of a framework -> what has ``recognise(module, where)`` for its neurons: the name of
 #: a module, or a module.
@@ -98,6 +98,28 @@ def recognised(module: Any, where: str) -> Recognised | None:
         if found is not None:
             return found
     return None
+
+
+def forget(module: Any) -> None:
+    """Reset what a module of a known framework keeps between calls besides that of neurons.
+
+    A framework's module has ``forget(module)`` for it, or nothing.
+    """
+    for kind in type(module).__mro__:
+        home = FRAMEWORKS.get(kind.__module__.split(".")[0])
+        if home is not None:
+            known = importlib.import_module(home) if isinstance(home, str) else home
+            getattr(known, "forget", lambda module: None)(module)
+            return
+
+
+def needed(kind: str, known: dict[str, str]) -> str:
+    """What a class of neurons without a rule would need; ``known`` says it for some."""
+    return known.get(
+        kind,
+        "what is needed is a StepRule that says its step (Neurons of your own, in the page on "
+        "modules), or a network trained with one of them",
+    )
 
 
 def described(path: str, module: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from eventsim.discrete.frameworks import rockpool
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.parameters import float32_array, single, spread
-from eventsim.load.modules.recognise import Recognised
+from eventsim.load.modules.recognise import Recognised, needed
 from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
 
@@ -24,6 +24,11 @@ _OTHERS = (
     "LIFBaseTorch", "LIFBitshiftTorch", "LIFNeuronTorch", "LowPass", "RateTorch", "UpDownTorch",
     "aLIFTorch", "BooleanState",
 )  # fmt: skip
+#: What some of them would need.
+NEEDED = {
+    "LIFBitshiftTorch": "train with LIFTorch, whose leak_mode='bitshifts' is followed",
+    "aLIFTorch": "train with LIFTorch, which does not adapt, or give it a StepRule that does",
+}
 
 
 def recognise(module: Any, where: str) -> Recognised | None:
@@ -39,7 +44,7 @@ def recognise(module: Any, where: str) -> Recognised | None:
             if kind.__name__ in _OTHERS:
                 raise UnsupportedNetwork(
                     f"{where}: type: expected LIFTorch, or ExpSynTorch as a last layer, got "
-                    f"{kind.__name__}, for which eventsim has no rule"
+                    f"{kind.__name__}: {needed(kind.__name__, NEEDED)}"
                 )
             if kind.__name__ in ("LIFTorch", "ExpSynTorch"):
                 return _recognised(module, kind, where)
@@ -73,6 +78,7 @@ def _recognised(module: Any, home: Any, where: str) -> Recognised:
         recurrent=_recurrence(module) if spiking and module._has_rec else None,
         readout=not spiking,
         reset=module.reset_state,
+        dt=float(module.dt),
     )
 
 

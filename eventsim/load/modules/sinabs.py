@@ -13,7 +13,7 @@ from typing import Any
 from eventsim.discrete.frameworks import sinabs
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.parameters import float32_array, single, spread
-from eventsim.load.modules.recognise import Recognised
+from eventsim.load.modules.recognise import Recognised, needed
 from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
 
@@ -47,7 +47,7 @@ def recognise(module: Any, where: str) -> Recognised | None:
     if kind not in KINDS:
         raise UnsupportedNetwork(
             f"{where}: type: expected a layer of sinabs among {', '.join(KINDS)}, got "
-            f"{home.__name__}, for which eventsim has no rule"
+            f"{home.__name__}: {needed(home.__name__, {})}"
         )
     for name in METHODS:
         if getattr(type(module), name, None) is not getattr(home, name, None):

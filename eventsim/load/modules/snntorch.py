@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eventsim.discrete.frameworks import snntorch as rules
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.modules.parameters import spread
-from eventsim.load.modules.recognise import Recognised
+from eventsim.load.modules.recognise import Recognised, needed
 from eventsim.projections import Shape
 from eventsim.step_rule import StepRule
 
@@ -30,6 +30,14 @@ CLASSES: dict[str, tuple[Callable[..., StepRule], tuple[str, ...]]] = {
 }
 #: Method that makes the step -> reset_mechanism, in the order of ``reset_mechanism_val``.
 MECHANISMS = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}
+#: What other classes would need.
+NEEDED = {
+    "Alpha": "it has two currents for a neuron and a step rule has one: train with Synaptic",
+    "Lapicque": "it is Leaky with beta = 1 - time_step / (R C) and weights times time_step / C: "
+    "put that in its place",
+    "SConv2dLSTM": "its gates have no neuron in continuous time: train with RSynaptic",
+    "SLSTM": "its gates have no neuron in continuous time: train with RSynaptic",
+}
 #: Distances from the threshold at which a spike function is tried.
 PROBES = (-2.0, -1.0, -0.1, -1e-6, 0.0, 1e-6, 0.1, 1.0, 2.0)
 
@@ -44,7 +52,7 @@ def recognise(module: Any, where: str) -> Recognised | None:
     if home.__name__ not in CLASSES:
         raise UnsupportedNetwork(
             f"{where}: type: expected one of {', '.join(CLASSES)}, whose steps eventsim knows, got "
-            f"{home.__name__}"
+            f"{home.__name__}: {needed(home.__name__, NEEDED)}"
         )
     if type(module).forward is not home.forward:  # type: ignore[attr-defined]
         raise UnsupportedNetwork(

@@ -12,10 +12,10 @@ from typing import Any
 
 from eventsim.discrete.frameworks import spikingjelly
 from eventsim.errors import UnsupportedNetwork
-from eventsim.load.modules.recognise import Recognised
+from eventsim.load.modules.recognise import Recognised, needed
 from eventsim.step_rule import StepRule
 
-__all__ = ["recognise"]
+__all__ = ["forget", "recognise"]
 
 NODES = ("IFNode", "LIFNode", "ParametricLIFNode")
 #: What makes a step, which a class made from a node must not change.
@@ -26,6 +26,18 @@ METHODS = (
 #: Distances from the threshold at which a surrogate function is tried.
 PROBES = (-2.0, -1.0, -0.1, -1e-6, 0.0, 1e-6, 0.1, 1.0, 2.0)
 _PACKAGE = "spikingjelly.activation_based"
+_CURVED = "it has a term that is not linear in the potential, which no step rule and no LIF has"
+#: What other nodes would need.
+NEEDED = {
+    "CUBALIFNode": "train with LIFNode, or give it a StepRule with a synapse",
+    "EIFNode": _CURVED,
+    "IzhikevichNode": _CURVED,
+    "KLIFNode": "it takes a relu of its potential, which a step rule does not have",
+    "NonSpikingIFNode": "put the linear layer last, which becomes a readout that adds up",
+    "NonSpikingLIFNode": "put the linear layer last, which becomes a readout that adds up",
+    "PSN": "its steps are mixed by weights, as no neuron does that lives in time",
+    "QIFNode": _CURVED,
+}
 
 
 def recognise(module: Any, where: str) -> Recognised | None:
@@ -41,8 +53,8 @@ def recognise(module: Any, where: str) -> Recognised | None:
         return None
     if home.__name__ not in NODES:
         raise UnsupportedNetwork(
-            f"{where}: type: expected a node among {', '.join(NODES)}, got {home.__name__}, for "
-            "which eventsim has no rule"
+            f"{where}: type: expected a node among {', '.join(NODES)}, got {home.__name__}: "
+            + needed(home.__name__, NEEDED)
         )
     for name in METHODS:
         if getattr(type(module), name) is not getattr(home, name):
@@ -57,6 +69,12 @@ def recognise(module: Any, where: str) -> Recognised | None:
         )
     rule = _rule(module, home.__name__, _fires_at_equality(module, where))
     return Recognised(rule, sequence=module.step_mode == "m", reset=module.reset)
+
+
+def forget(module: Any) -> None:
+    """Reset what containers with recurrence keep."""
+    if any(kind.__name__ == "MemoryModule" for kind in type(module).__mro__):
+        module.reset()
 
 
 def _rule(module: Any, kind: str, fires_at_equality: bool) -> StepRule:

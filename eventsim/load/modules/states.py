@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from eventsim.errors import UnsupportedNetwork
+
 __all__ = ["changed", "snapshot", "undisturbed"]
 
 
@@ -17,8 +19,9 @@ def undisturbed(module: Any) -> Iterator[None]:
         (tensor, tensor.detach().clone()) for _, values in kept for _, tensor in _tensors(values)
     ]
     try:
-        module.eval()
+        _evaluating(module)
         yield
+        _check_weights(module, tensors)
     finally:
         for part, values in kept:
             vars(part).clear()
@@ -26,6 +29,35 @@ def undisturbed(module: Any) -> Iterator[None]:
         for tensor, value in tensors:
             if tensor.shape == value.shape:
                 tensor.data.copy_(value)
+
+
+def _evaluating(module: Any) -> None:
+    try:
+        module.eval()
+    except Exception as error:
+        # A module may raise errors of any class.
+        raise UnsupportedNetwork(
+            f"from_torch: module: expected one with an evaluation mode, got {type(error).__name__} "
+            f"of its eval(): {error}"
+        ) from error
+
+
+def _check_weights(module: Any, kept: list[tuple[Any, Any]]) -> None:
+    """Refuse a module that changed its parameters in the run."""
+    import torch
+
+    names = {id(tensor): name for name, tensor in module.named_parameters()}
+    for tensor, value in kept:
+        if id(tensor) in names and not torch.equal(tensor, value):
+            same = tensor.shape == value.shape and bool(
+                ((tensor == value) | (tensor.isnan() & value.isnan())).all()
+            )
+            if not same:
+                raise UnsupportedNetwork(
+                    f"from_torch: module: {names[id(tensor)]}: expected a parameter that stays as "
+                    "it is, got one that the module changes while it runs: the weights of a "
+                    "network are constant"
+                )
 
 
 def _copied(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eventsim.errors import UnsupportedNetwork
+from eventsim.errors import EventsimError, UnsupportedNetwork
 from eventsim.load.modules.expressions import Expression, State, Term, Unknown, scaled
 from eventsim.load.modules.follow import Call, Follower
 from eventsim.load.modules.functions import tensors
-from eventsim.load.modules.recognise import Recognised, described, recognised
+from eventsim.load.modules.recognise import Recognised, described, forget, recognised
 from eventsim.load.modules.states import changed, snapshot
 
 __all__ = ["Trace", "traced"]
@@ -47,7 +47,7 @@ class Trace(Follower):
     def _find(self, module: Any, path: str) -> None:
         """Recognise neurons; what is inside of them is theirs."""
         where = described(path, module)
-        if type(module).__name__ in _COMPILED:
+        if type(module).__name__ in _COMPILED or getattr(module, "_compiled_call_impl", None):
             raise UnsupportedNetwork(
                 f"{where}: expected a module in Python, whose steps can be followed, got a "
                 "compiled one: give the module that it was compiled from"
@@ -66,7 +66,7 @@ class Trace(Follower):
         if self._inside is not None:
             return
         path = self.paths.get(id(module), "")
-        self._stack.append((path, self.places.get(id(module), self._place)))
+        self._stack.append((path, self.places.get(id(module), self.place)))
         if path in self.neurons and id(module) in self.paths:
             given = tensors((args, kwargs))
             if not given:
@@ -181,6 +181,8 @@ def traced(module: Any, tensor: Any, run: Callable[[Any, Any], Any]) -> Trace:
     from torch.overrides import TorchFunctionMode
 
     trace = Trace(module)
+    for part in module.modules():
+        forget(part)
     for rule in trace.neurons.values():
         if rule.reset is not None:
             rule.reset()
@@ -202,9 +204,9 @@ def traced(module: Any, tensor: Any, run: Callable[[Any, Any], Any]) -> Trace:
     try:
         with torch.no_grad(), Following():
             trace.enter(tensor)
-            result = run(module, tensor)
+            result = _result(trace, module, tensor, run)
             trace.outputs = [
-                (known, tensor.detach().cpu().numpy())
+                (known, _array(tensor))
                 for tensor in tensors(result)
                 if (known := trace.of(tensor)) is not None
             ]
@@ -212,3 +214,25 @@ def traced(module: Any, tensor: Any, run: Callable[[Any, Any], Any]) -> Trace:
         for handle in handles:
             handle.remove()
     return trace
+
+
+def _array(tensor: Any) -> Any:
+    """A tensor's values; those of half precision as float32 numbers."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype.itemsize < 4 else tensor).numpy()
+
+
+def _result(trace: Trace, module: Any, tensor: Any, run: Callable[[Any, Any], Any]) -> Any:
+    """What the module returns; its own errors with the place where they came from."""
+    try:
+        return run(module, tensor)
+    except EventsimError:
+        raise
+    except Exception as error:
+        # A module may raise errors of any class.
+        text = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise UnsupportedNetwork(
+            f"{trace.place}: run: expected a module that runs on sample_input "
+            f"({str(tensor.dtype).removeprefix('torch.')}, {list(tensor.shape)}), got "
+            f"{type(error).__name__}: {text}"
+        ) from error

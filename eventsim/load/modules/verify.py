@@ -17,6 +17,7 @@ __all__ = ["Comparison", "compare"]
 
 Array = NDArray[Any]
 
+
 class Comparison(NamedTuple):
     """Spikes that were compared, the places at which rounding decided, and numbers of readouts."""
 
@@ -53,6 +54,12 @@ def compare(graph: Graph, built: Built, x: Array) -> Comparison:
             continue
         _check_whole(graph, station.name, theirs)
         pairs.append((station.name, built.names[number], theirs, twin[built.names[number]]))
+    if pairs and not any(theirs.any() for _, _, theirs, _ in pairs):
+        raise UnsupportedNetwork(
+            "from_torch: sample_input: expected one on which neurons spike, as their spikes are "
+            f"compared, got none in {graph.steps} steps of {graph.samples} samples: give more of "
+            "it, or a stronger one"
+        )
     differs = np.zeros((graph.samples, graph.steps), dtype=bool)
     for _, _, theirs, ours in pairs:
         differs |= (theirs != ours).any(axis=2)
