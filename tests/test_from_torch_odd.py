@@ -101,9 +101,7 @@ def hooked(net):
 
 def doubled(net):
     plain = net.fc2
-    net.fc2 = each(
-        lambda x: torch.func.functional_call(plain, {"weight": plain.weight * 2}, (x,))
-    )
+    net.fc2 = each(lambda x: torch.func.functional_call(plain, {"weight": plain.weight * 2}, (x,)))
     net.fc2.inner = plain
 
 

@@ -64,6 +64,8 @@ NEURONS = {
 
 #: Neuron of a framework in a description -> module of eventsim.discrete.frameworks and function.
 CLASSES = {
+    "norse.LIBoxCell": "norse.li_box",
+    "norse.LICell": "norse.li",
     "norse.LIFBoxCell": "norse.lif_box",
     "norse.LIFCell": "norse.lif",
     "norse.LSNNCell": "norse.lsnn",

@@ -21,9 +21,12 @@ MODES = {
 }
 
 
-def neurons(rng: np.random.Generator, mode: str, n: int, loop: bool) -> tuple[Any, dict[str, Any]]:
+def neurons(
+    rng: np.random.Generator, mode: str, n: int, loop: bool, step: float | None = None
+) -> tuple[Any, dict[str, Any]]:
     """A layer with random parameters, and the layer of a case that it is."""
-    dt = float(rng.choice([1e-3, 0.7e-3]))
+    drawn = float(rng.choice([1e-3, 0.7e-3]))
+    dt = drawn if step is None else step
     given: dict[str, Any] = {
         "bias": torch.tensor(rng.uniform(-0.05, 0.1, n), dtype=torch.float32),
         "threshold": torch.tensor(rng.uniform(0.4, 1.2, n), dtype=torch.float32),

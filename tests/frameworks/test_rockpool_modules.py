@@ -38,7 +38,7 @@ def stack(rng: np.random.Generator, exact: bool, loops: bool) -> tuple[Any, int]
     parts: list[Any] = []
     for n_in, n in zip(sizes, sizes[1:], strict=False):
         parts.append(linear(rng, n_in, n, exact))
-        parts.append(neurons(rng, str(rng.choice(list(MODES))), n, loops and n % 2 == 0)[0])
+        parts.append(neurons(rng, str(rng.choice(list(MODES))), n, loops and n % 2 == 0, DT)[0])
     return Sequential(*parts), sizes[0]
 
 
@@ -88,8 +88,8 @@ def test_readout_and_residual() -> None:
     """A branch around a layer, and currents as the last layer."""
     rng = np.random.default_rng(0)
     net = Sequential(
-        linear(rng, 5, 6, True), neurons(rng, "decays", 6, True)[0],
-        Residual(linear(rng, 6, 6, True), neurons(rng, "taus", 6, False)[0]),
+        linear(rng, 5, 6, True), neurons(rng, "decays", 6, True, DT)[0],
+        Residual(linear(rng, 6, 6, True), neurons(rng, "taus", 6, False, DT)[0]),
         linear(rng, 6, 3, True), ExpSynTorch(3, tau=8e-3),
     )  # fmt: skip
     network, disc = from_torch(net, inputs((SAMPLES, STEPS, 5), 1), dt=DT, accept=("max_spikes",))

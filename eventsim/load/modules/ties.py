@@ -181,7 +181,7 @@ def _margin(built: Built, name: str, spikes: dict[str, Array], test: _Test) -> A
     left: Any = np.zeros(test.v.size)
     if test.rule is not None:
         left = np.clip(np.abs(test.rule.array("decay", test.v.size)), 0.0, 1.0) ** 2
-    memory = np.where(left < 1.0, (1.0 - left**steps) / np.where(left < 1.0, 1.0 - left, 1.0), steps)
+    memory = (left ** np.arange(steps)[:, None]).sum(axis=0)
     margin: Array = ROUNDINGS * float(np.finfo(disc.dtype).eps) * size * np.sqrt(memory)
     return np.where(exact, 0.0, margin)
 
