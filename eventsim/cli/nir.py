@@ -47,7 +47,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "NIR: to v_reset (default), or subtract the threshold.",
     },
     "multi_spike": {
-        "is_flag": True,
+        "off": "no-multi-spike",
         "default": None,
         "help": "NIR: with subtract, several spikes in one instant.",
     },
@@ -61,8 +61,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": None,
         "help": "NIR: spike at the threshold, not only above it.",
     },
+    "norm_input": {
+        "off": "no-norm-input",
+        "default": None,
+        "help": "NIR: with the exporter sinabs, what norm_input of its layers was.",
+    },
     "exporter": {
-        "type": click.Choice(["snntorch", "norse", "spikingjelly"]),
+        "type": click.Choice(["snntorch", "norse", "spikingjelly", "sinabs", "rockpool"]),
         "help": "NIR: framework that wrote the file, to correct what it is known to write wrongly.",
     },
 }
@@ -77,5 +82,9 @@ def nir_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, nir=nir, **values)
 
     for name, details in reversed(_OPTIONS.items()):
-        collected = click.option(f"--{name.replace('_', '-')}", name, **details)(collected)
+        flag = f"--{name.replace('_', '-')}"
+        if "off" in details:
+            flag += f"/--{details['off']}"
+        rest = {key: value for key, value in details.items() if key != "off"}
+        collected = click.option(flag, name, **rest)(collected)
     return collected

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from eventsim import checks
 from eventsim.errors import EventsimError, FileError, InvalidType, UnsupportedNetwork
 from eventsim.load import hdf5
 from eventsim.load.nir_exporters import corrected, merged
@@ -57,6 +58,7 @@ def load_nir(
     t_ref: float | None = None,
     recurrent_delay: float | None = None,
     fires_at_equality: bool | None = None,
+    norm_input: bool | Mapping[str, bool] | None = None,
     exporter: str | None = None,
 ) -> NirNetwork:
     """Read a NIR file.
@@ -90,7 +92,10 @@ def load_nir(
         Seconds, > 0, for the projections that close a cycle without a Delay node. Default ``dt``.
     fires_at_equality : bool
         Default False: a neuron fires above its threshold, as NIR defines it.
-    exporter : {"snntorch", "norse", "spikingjelly"} or None
+    norm_input : bool or mapping of str to bool
+        With ``exporter="sinabs"``, for its LIF and LI nodes: whether the layer multiplied its
+        input by ``1 - exp(-1 / tau)``; a mapping says it for each node.
+    exporter : {"snntorch", "norse", "spikingjelly", "sinabs", "rockpool"} or None
         Framework that wrote the file, whose known departures from NIR are then corrected, each
         with a row in the table. Default None: the file means what NIR defines.
 
@@ -127,7 +132,7 @@ def load_nir(
     given = {
         "dt": dt, "time_unit": time_unit, "spike_area": spike_area, "decay": decay, "reset": reset,
         "multi_spike": multi_spike, "t_ref": t_ref, "recurrent_delay": recurrent_delay,
-        "fires_at_equality": fires_at_equality,
+        "fires_at_equality": fires_at_equality, "norm_input": norm_input,
     }  # fmt: skip
     if not isinstance(path, str | os.PathLike):
         return _network(_raw_of_graph(path), "NIRGraph", given, exporter)
@@ -152,6 +157,9 @@ def _network(
     raw: Mapping[str, Any], name: str, given: Mapping[str, Any], exporter: str | None
 ) -> NirNetwork:
     """The network of nested dicts, with the options of :func:`load_nir`."""
+    if exporter != "sinabs" and given["norm_input"] is not None:
+        expected, got = "None without exporter='sinabs'", repr(given["norm_input"])
+        raise checks.fail("load_nir", "norm_input", expected, got)
     graph = flatten(raw, name)
     own: list[Row] = []
     if exporter is not None:

@@ -8,8 +8,9 @@ snnTorch 1.0.0 writes a step of 0.0001 s into every file, and with the factors `
 ``alpha`` of a step ``tau = dt / (1 - beta)`` and ``r = tau / dt``, so that a spike adds its
 weight to v; for a current ``w_in = tau_syn / dt``. Here the times become
 :math:`-dt / \ln \beta`, ``r`` and ``w_in`` such that a spike and a bias do in continuous time
-what :func:`eventsim.from_torch` lets them do. Norse and SpikingJelly have files of their own,
-:mod:`~eventsim.load.nir_norse` and :mod:`~eventsim.load.nir_spikingjelly`.
+what :func:`eventsim.from_torch` lets them do. The others have files of their own:
+:mod:`~eventsim.load.nir_norse`, :mod:`~eventsim.load.nir_spikingjelly`,
+:mod:`~eventsim.load.nir_sinabs` and :mod:`~eventsim.load.nir_rockpool`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from eventsim.load.nir_file import Graph, Node
 from eventsim.load.nir_neurons import SPIKING
 from eventsim.load.nir_norse import norse
 from eventsim.load.nir_options import Row
+from eventsim.load.nir_rockpool import rockpool
+from eventsim.load.nir_sinabs import sinabs
 from eventsim.load.nir_spikingjelly import spikingjelly
 
 __all__ = ["EXPORTERS", "corrected", "merged"]
@@ -186,4 +189,6 @@ EXPORTERS: dict[str, Callable[[Graph, dict[str, Any]], Corrected]] = {
     "snntorch": _snntorch,
     "norse": norse,
     "spikingjelly": spikingjelly,
+    "sinabs": sinabs,
+    "rockpool": rockpool,
 }

@@ -59,6 +59,8 @@ class Node:
         value = self.fields.get(name)
         if value is None or isinstance(value, str | Mapping):
             raise self.wrong(name, "numbers", "nothing" if value is None else type(value).__name__)
+        if hasattr(value, "detach"):  # a tensor in a graph in memory, perhaps one that is trained
+            value = value.detach()
         try:
             array = checks.real_array(self.where, name, value)
             checks.finite(

@@ -31,7 +31,11 @@ TIMES: dict[str, tuple[str, ...]] = {
 NEURONS = (*TIMES, "IF")
 
 
-def said_by(exporter: str, given: dict[str, Any]) -> float:
+def said_by(
+    exporter: str,
+    given: dict[str, Any],
+    step: str = "the seconds of a step, as it was given to the exporter",
+) -> float:
     """The step in seconds, which is needed; what the exporter says must not be given."""
     for name in ("time_unit", "spike_area"):
         if given[name] is not None:
@@ -39,9 +43,7 @@ def said_by(exporter: str, given: dict[str, Any]) -> float:
                 "load_nir", name, f"None, as exporter={exporter!r} says it", repr(given[name])
             )
     if given["dt"] is None:
-        raise checks.fail(
-            "load_nir", "dt", "the seconds of a step, as it was given to the exporter", None
-        )
+        raise checks.fail("load_nir", "dt", step, None)
     return checks.positive("load_nir", "dt", given["dt"])
 
 
