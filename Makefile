@@ -24,6 +24,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FRAMEWORKS := $(VENV)/frameworks
 FRAMEWORKS_PIP := $(FRAMEWORKS)/bin/python -m pip --disable-pip-version-check
+SNNTORCH := $(VENV)/snntorch
+SNNTORCH_PIP := $(SNNTORCH)/bin/python -m pip --disable-pip-version-check
 PEERS := $(VENV)/peers
 PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
@@ -75,10 +77,19 @@ $(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	-$(FRAMEWORKS_PIP) install --quiet --no-deps spikingtorch
 	touch $@
 
-test-frameworks: $(FRAMEWORKS)/stamp
+# snnTorch exports to a newer nir than sinabs allows beside it.
+$(SNNTORCH)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python -m venv $(SNNTORCH)
+	$(SNNTORCH)/bin/python tools/install_torch.py
+	$(SNNTORCH_PIP) install --quiet --editable ".[snntorch]" "nir>=1.0.5" nirtorch \
+	  hypothesis pytest
+	touch $@
+
+test-frameworks: $(FRAMEWORKS)/stamp $(SNNTORCH)/stamp
 	PIP_NO_INDEX=1 $(FRAMEWORKS)/bin/python -m pytest tests/frameworks \
 	  tests/test_framework_records.py \
-	  tests/test_gallery.py $(ARGS)
+	  tests/test_gallery.py --ignore=tests/frameworks/test_snntorch_nir.py $(ARGS)
+	$(SNNTORCH)/bin/python -m pytest tests/frameworks/test_snntorch_nir.py $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
