@@ -63,7 +63,9 @@ def sinabs(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any], 
     ]
     if kinds & {"LIF", "LI"}:
         said = given["norm_input"]
-        value = said if isinstance(said, bool) else ", ".join(f"{k}: {v}" for k, v in said.items())
+        value = (
+            ", ".join(f"{k}: {v}" for k, v in said.items()) if isinstance(said, Mapping) else said
+        )
         own += [
             ("time constants", "as they stand", "the factor of a step is exp(-1 / tau) in float32"),
             ("norm_input", str(value), "given, as it is not written"),
