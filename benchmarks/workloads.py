@@ -28,7 +28,7 @@ W5-full
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -82,6 +82,12 @@ class Workload:
     def steps(self) -> int:
         """Steps of a coarse model that cover the run."""
         return round(self.t_stop / T_REF)
+
+    def batch(self, samples: int) -> Workload:
+        """The same network with so many samples, drawn anew."""
+        rng, (name,) = np.random.default_rng(samples), self.net.inputs
+        n = self.net[name].n
+        return replace(self, trains=[_poisson(n, self.t_stop, rng) for _ in range(samples)])
 
     def inputs(self, samples: int) -> dict[str, list[es.SpikeTrain]]:
         """Input of the first samples, as `eventsim.simulate` takes it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 
@@ -158,6 +159,16 @@ def test_threads_give_the_same_bits(work):
     assert "| yes |" in cores.table({work.name: record})
 
 
+def test_a_small_batch_has_no_target(monkeypatch):
+    monkeypatch.setattr(cores, "BATCH", 3)
+    monkeypatch.setattr(cores, "SMALL", 2)
+    monkeypatch.setattr(cores, "WORKLOADS", {"W1": SMALL["W1"]})
+    chosen = argparse.Namespace(workload=["W1"], threads=2, repeat=1)
+    rows = dict(cores._measure(chosen))
+    assert [(row["samples"], row["target"]) for row in rows.values()] == [(3, 1.8), (2, None)]
+    assert all(row["same_bits"] for row in rows.values())
+
+
 def test_other_bits_are_seen():
     work = SMALL["W1"]()
 
@@ -175,6 +186,7 @@ def test_other_bits_are_seen():
         "same_bits": False,
     }
     assert "| 2 / 2 / 2 | 1.8: reached | NO |" in cores.table({"W1": record})
+    assert "| 2 / 2 / 2 | - | NO |" in cores.table({"W1": {**record, "target": None}})
 
 
 GROWING = {
