@@ -111,8 +111,10 @@ def simulate(
         raise InvalidType(f"simulate: progress: expected a callable, got {type(progress).__name__}")
     #: What is left when each sample has a core.
     run.threads = max(1, threads // len(trains))
-    # Samples that go through layers together share their weights, but no core shall be idle.
-    size = min(run.samples_per_call, -(-len(trains) // threads))
+    # Samples that go through layers together share their weights, but no core shall be idle: there
+    # are as many parts for each.
+    rounds = -(-len(trains) // (run.samples_per_call * threads))
+    size = -(-len(trains) // (rounds * threads))
     parts = [range(i, min(i + size, len(trains))) for i in range(0, len(trains), size)]
 
     def job(part: range, interrupted: Callable[[], bool]) -> list[Result]:
