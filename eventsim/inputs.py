@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.errors import InvalidType, UnsupportedNetwork
+from eventsim.current_steps import ordered_steps
+from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
 from eventsim.network import Network
 from eventsim.populations import Population
 from eventsim.recording import SpikeTrain
@@ -126,29 +127,33 @@ def check_currents(
             rows = rows.reshape(0, 3)
         if rows.ndim != 2 or rows.shape[1] != 3:
             raise checks.fail(where, "steps", "rows (time, neuron, value)", f"shape {rows.shape}")
-        checks.finite(where, "steps", rows)
-        neuron = rows[:, 1]
-        bad = (neuron != np.floor(neuron)) | (neuron < 0) | (neuron >= net[name].n)
-        if bad.any():
-            k = int(np.argmax(bad))
-            expected = f"a neuron index below {net[name].n}"
-            raise checks.fail(where, f"steps[{k}]", expected, neuron[k])
-        if (rows[:, 0] < t_from).any():
-            k = int(np.argmax(rows[:, 0] < t_from))
-            raise checks.fail(where, f"steps[{k}]", f"a time >= {t_from:g} s", rows[k, 0])
-        rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-        times, neuron = rows[:, 0], rows[:, 1]
-        twice = np.flatnonzero((times[1:] == times[:-1]) & (neuron[1:] == neuron[:-1]))
-        if twice.size:
-            time, k = rows[twice[0], :2]
-            raise checks.fail(
-                where,
-                "steps",
-                "one step of a neuron at one time",
-                f"two for neuron {int(k)} at {time} s",
-            )
-        checked[name] = rows
+        ordered = ordered_steps(rows, net[name].n, t_from)
+        if ordered is None:
+            raise _fault(where, rows, net[name].n, t_from)
+        checked[name] = ordered
     return checked
+
+
+def _fault(where: str, rows: NDArray[np.float64], n: int, t_from: float) -> InvalidValue:
+    """What is wrong with rows that cannot be put in order."""
+    checks.finite(where, "steps", rows)
+    times, neuron = rows[:, 0], rows[:, 1]
+    bad = (neuron != np.floor(neuron)) | (neuron < 0) | (neuron >= n)
+    if bad.any():
+        k = int(np.argmax(bad))
+        return checks.fail(where, f"steps[{k}]", f"a neuron index below {n}", neuron[k])
+    if (times < t_from).any():
+        k = int(np.argmax(times < t_from))
+        return checks.fail(where, f"steps[{k}]", f"a time >= {t_from:g} s", times[k])
+    order = np.lexsort((neuron, times))
+    times, neuron = times[order], neuron[order]
+    twice = int(np.argmax((times[1:] == times[:-1]) & (neuron[1:] == neuron[:-1])))
+    return checks.fail(
+        where,
+        "steps",
+        "one step of a neuron at one time",
+        f"two for neuron {int(neuron[twice])} at {times[twice]} s",
+    )
 
 
 def check_record_v(

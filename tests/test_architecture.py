@@ -26,7 +26,7 @@ PACKAGE = ROOT / "eventsim"
 #: Modules and subpackages, from the lowest layer to the highest.
 LAYERS = (
     ("errors", "jit", "vectors"),
-    ("checks", "generators", "resources", "workers"),
+    ("checks", "current_steps", "generators", "resources", "workers"),
     ("populations", "projections", "convolution", "pooling", "random_links", "network"),
     ("step_rule", "recording"),
     ("discretization",),
