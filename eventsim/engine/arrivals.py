@@ -6,8 +6,6 @@ hold for the whole layer: they are worked out once, not once for each block of n
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -262,20 +260,33 @@ def delta_arrivals(batch: Batch, tau: float, t_start: float) -> NDArray[np.void]
 
 
 @njit
-def returns(times, bounds, free, t_ref, tau):
+def _early(times, bounds, free, t_ref, tau):
+    """How long before it decays a neuron is put back, over its time constant."""
+    early = np.zeros(times.size)
+    for sample in range(bounds.size - 1):
+        end = bounds[sample + 1]
+        for i in range(bounds[sample], end):
+            if free[i] < end:
+                before = times[np.uint64(free[i] - 1)]
+                early[i] = max(times[i] + t_ref - before, 0.0) / tau
+    return early
+
+
+def returns(
+    times: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    free: NDArray[np.int32],
+    t_ref: float,
+    tau: float,
+) -> NDArray[np.float64]:
     """Factors by which what a neuron is reset to is multiplied when it is put back.
 
     After a spike at arrival ``i`` a neuron stands at its reset up to the end of its period, and
     then decays. It is put back just after the arrival before ``free[i]``, as if it decayed from
     there on.
     """
-    factors = np.ones(times.size)
-    for sample in range(bounds.size - 1):
-        for i in range(bounds[sample], bounds[sample + 1]):
-            if free[i] < bounds[sample + 1]:
-                early = max(times[i] + t_ref - times[free[i] - 1], 0.0)
-                factors[i] = math.exp(early / tau)
-    return factors
+    early = _early(times, bounds, free, t_ref, tau)
+    return np.exp(early, out=early)
 
 
 @njit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,14 @@ class DenseLayer:
     weights: NDArray[np.float64]  # [block, row, lane], flat
     theta: NDArray[np.float64]  # filled to blocks
 
-    @property
+    @cached_property
     def quiet(self) -> bool:
         """Nothing happens between arrivals: no pulses, no bias, thresholds above rest."""
         return bool(
             not self.spread.any() and not self.units["bias"].any() and (self.theta > 0).all()
         )
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Spikes happen at arrivals only, and neurons are refractory for the same time."""
         units = self.units
@@ -63,7 +64,7 @@ class DenseLayer:
             and units["t_ref"][0] < MAX_GROWTH * units["tau"][0]
         )
 
-    @property
+    @cached_property
     def rest(self) -> NDArray[np.float64]:
         """Where the drive alone leads; it is infinite where there is no leak."""
         bias = self.units["bias"]
@@ -78,9 +79,14 @@ class DenseLayer:
         limit: int,
     ) -> Batch | None:
         """Spikes of the layer for all samples; None when there are more than ``limit``."""
+        if self.plain:
+            deltas, n_blocks = self._deltas(spikes), self.theta.size // BLOCK
+            changes, change_at, fit = lane_steps(
+                steps, step_at, deltas.times, deltas.bounds, self.units, n_blocks
+            )
+            if fit:
+                return self._volleys(deltas, changes, change_at, interval[0], limit)
         driven = not self.quiet or steps.size > 0
-        if self.plain and self._below(steps):
-            return self._volleys(self._deltas(spikes), steps, step_at, interval[0], limit)
         source, _, spread = self.sources[0] if self.sources else ("", 0, 0.0)
         tau = float(self.units["tau"][0])
         if len(self.sources) == 1 and spread > 0.0 and steps.size == 0:
@@ -101,17 +107,6 @@ class DenseLayer:
         times, senders, at = in_order(out, len(table), not (driven or at_start))
         return Batch(times, senders, at[bounds])
 
-    def _below(self, steps: NDArray[Any]) -> bool:
-        """No step leads to a rest at threshold, or to none."""
-        if steps.size == 0:
-            return True
-        bias, gain, tau, theta = (
-            self.units[name][steps["unit"]] for name in ("bias", "gain", "tau", "theta")
-        )
-        with np.errstate(over="ignore", invalid="ignore"):  # without leak there is no rest
-            rest = (bias + gain * steps["value"]) * tau
-        return bool((np.isfinite(rest) & (rest < theta)).all())
-
     def _deltas(self, spikes: dict[str, Batch]) -> Batch:
         """What reaches a layer of deltas: times and rows."""
         if len(self.sources) == 1 and self.sources[0][1] == 0:
@@ -124,8 +119,8 @@ class DenseLayer:
     def _volleys(
         self,
         deltas: Batch,
-        steps: NDArray[Any],
-        step_at: NDArray[np.int64],
+        changes: NDArray[Any],
+        change_at: NDArray[np.int64],
         t_start: float,
         limit: int,
     ) -> Batch | None:
@@ -145,12 +140,11 @@ class DenseLayer:
         strict = np.flatnonzero(~units["inclusive"])
         limits[strict] = np.nextafter(limits[strict], np.inf)
         factors = np.zeros(0)
-        if resets.any() or steps.size:
+        if resets.any() or changes.size:
             factors = returns(deltas.times, bounds, free, units["t_ref"][0], units["tau"][0])
         at = np.zeros((self.theta.size // BLOCK, bounds.size), dtype=np.int64)
-        changes = lane_steps(steps, step_at, deltas.times, bounds, units, len(at))
         fixed = (start, limits, resets, self.weights, self.spread.size, table, free, factors)
-        moving = (deltas.times, float(units["t_ref"][0]), *changes, bounds)
+        moving = (deltas.times, float(units["t_ref"][0]), changes, change_at, bounds)
         room = 4 * table.size + 64 * units.size
         volleys = collect(lambda out: run_volleys(*fixed, *moving, out, at), room, limit, VOLLEY)
         if volleys is None:

@@ -22,7 +22,6 @@ from eventsim.engine.compiled import compile_network
 from eventsim.engine.dense_layer import dense_layer
 from eventsim.engine.layer import Layer
 from eventsim.engine.pool import pool_spikes
-from eventsim.engine.rows import current_rows
 from eventsim.engine.state import STEP
 from eventsim.network import Network
 from eventsim.pooling import MaxPool2d
@@ -39,6 +38,7 @@ SAMPLES_PER_CALL = 32
 MAX_SPIKES = 20_000_000
 
 _NO_STEPS = np.zeros(0, dtype=STEP)
+_SILENT = SpikeTrain([], [])
 
 
 @lru_cache(maxsize=8)
@@ -137,11 +137,10 @@ def run(
     """Results of some samples; None for each when one of them has too many spikes."""
     layers, pools = _plan(net)
     n = len(trains)
-    silent = SpikeTrain([], [])
     spikes: dict[str, Batch] = {}
     for name in net.order:
         if isinstance(net[name], Input):
-            spikes[name] = Batch.of([s.get(name, silent).between(t_start, t_stop) for s in trains])
+            spikes[name] = Batch.of([s.get(name, _SILENT).between(t_start, t_stop) for s in trains])
         elif name in pools:
             link, rows, window = pools[name]
             spikes[name] = _pooled(link, rows, net[name].n, window, spikes[link.source])
@@ -175,14 +174,8 @@ def _steps(
     if not any(name in sample for sample in currents):
         return _NO_STEPS, bounds
     none = np.zeros((0, 3))
-    # Samples of a batch that share their currents share one mapping.
-    distinct = {id(sample): sample for sample in currents}
-    rows_of = {
-        key: current_rows(net, {name: sample.get(name, none)}) for key, sample in distinct.items()
-    }
-    parts = [rows_of[id(sample)] for sample in currents]
+    parts = [sample.get(name, none) for sample in currents]
     np.cumsum([len(part) for part in parts], out=bounds[1:])
-    rows = np.concatenate(parts)
-    names = [p.name for p in net.populations]
-    rows["unit"] -= compile_network(net).populations["offset"][names.index(name)]
+    rows = np.empty(bounds[-1], dtype=STEP)
+    rows["time"], rows["unit"], rows["value"] = np.concatenate(parts).T
     return rows, bounds

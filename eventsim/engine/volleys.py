@@ -59,12 +59,10 @@ def _volleys(
 
     ``waiting`` holds the refractory sets of lanes, ``came`` the arrivals at which they spiked,
     ``ends`` those that they wait for and ``growth`` the factor with which they are put back. All
-    are rings, as a lane is in one set at most. ``own`` are thresholds, resets and jumps of lanes:
-    steps change them.
+    are rings, as a lane is in one set at most. ``own`` are the resets of lanes: steps change them.
     """
     x, limit = load(start, unit), load(limits, unit)
-    store(own[0], 0, limit)
-    store(own[1], 0, load(resets, unit))
+    store(own, 0, load(resets, unit))
     head, tail = np.int64(0), np.int64(0)
     # Unsigned, so that no index is taken to count from the end.
     k, last, base = np.uint64(begin), np.uint64(end), np.uint64(at)
@@ -83,32 +81,32 @@ def _volleys(
             if k == last:
                 return n_out
             # The next steps come before this arrival, or with it.
-            while step < last_step and np.uint64(steps[step].arrival) == k:
-                entry = steps[step]
+            jumps = splat(0.0)
+            while changes == k:
+                entry = steps[np.uint64(step)]
                 lane = np.int64(entry.lane)
-                own[0, lane], own[1, lane] = entry.limit, entry.reset
+                here = np.int64(1) << lane
+                limit, own[lane] = put(limit, here, splat(entry.limit)), entry.reset
                 h = _put_back_after(
                     entry.time, lane, np.int64(k), came, ends, waiting, head, times, t_ref
                 )
                 if h < 0:
-                    own[2, lane] += entry.jump
+                    jumps = add(jumps, put(splat(0.0), here, splat(entry.jump)))
                 else:
                     # It was held at its reset when the rest moved.
-                    x = put(x, np.int64(1) << lane, splat(entry.reset * growth[h % BLOCK]))
+                    x = put(x, here, splat(entry.reset * growth[h % BLOCK]))
                 step += 1
-            changes = np.uint64(steps[step].arrival) if step < last_step else last
-            limit = load(own[0], 0)
+                changes = np.uint64(steps[np.uint64(step)].arrival) if step < last_step else last
             row = base + np.uint64(BLOCK) * np.uint64(arrivals[k].row)
             x = fma(x, splat(arrivals[k].decay), load(weights, row))
-            x = add(x, load(own[2], 0))
-            store(own[2], 0, splat(0.0))
+            x = add(x, jumps)
             spiking = (some_at_least(x, limit) & arrivals[k].last) != 0
             if not spiking:
                 k += np.uint64(1)
         elif not spiking:
             if k == last:
                 return n_out
-            back = mul(load(own[1], 0), splat(growth[head % BLOCK]))
+            back = mul(load(own, 0), splat(growth[head % BLOCK]))
             x = put(x, waiting[head % BLOCK], back)
             head += 1
         if spiking:
@@ -145,7 +143,7 @@ def run_volleys(
     came, ends, waiting = (
         np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
     )  # fmt: skip
-    growth, own = np.zeros(BLOCK), np.zeros((3, BLOCK))
+    growth, own = np.zeros(BLOCK), np.zeros(BLOCK)
     n_blocks = at.shape[0]
     for block in range(n_blocks):
         unit, first = block * BLOCK, block * n_rows * BLOCK
