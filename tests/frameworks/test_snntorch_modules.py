@@ -184,7 +184,9 @@ def test_images() -> None:
 
 def small(**options: Any) -> nn.Sequential:
     neurons = snntorch.Leaky(**{"beta": 0.5, "init_hidden": True, **options})
-    return nn.Sequential(nn.Linear(3, 4), neurons)
+    linear = nn.Linear(3, 4)
+    linear.weight.data.fill_(0.75)  # strong enough to spike
+    return nn.Sequential(linear, neurons)
 
 
 def load(net: nn.Module) -> Any:
