@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,15 +70,23 @@ def potentials(net, x):
     return torch.stack(found).numpy()
 
 
+def unreset(net, x):
+    """Potentials [sample, step, neuron] of the twin with a threshold that none of them reaches."""
+    net[1].threshold = 0.5
+    network, disc = es.from_torch(net, x, dt=DT)
+    high = replace(disc.cells["1"], v_threshold=1e9)
+    disc = replace(disc, cells={"1": high})
+    return disc.run(network, x.numpy().swapaxes(0, 1), layers=True, record="potential")["1"]
+
+
 def made_tie(net, x):
     """Put the threshold between the potentials of the twin and of the module.
 
     It is reached for the first time there. Returns sample, step, neuron, and whether it is the
     module that spikes.
     """
+    ours = unreset(net, x)
     net[1].threshold = 1e9
-    network, disc = es.from_torch(net, x, dt=DT)
-    ours = disc.run(network, x.numpy().swapaxes(0, 1), layers=True, record="potential")["1"]
     theirs = potentials(net, x).swapaxes(0, 1)
     low, high = np.minimum(ours, theirs), np.maximum(ours, theirs)
     before = np.maximum.accumulate(high, axis=1)[:, :-1]
@@ -117,9 +127,8 @@ def test_potentials_that_stay_at_the_threshold():
         net, _ = free(seed, beta=0.5)
         net[0].weight.data.abs_()
         x = torch.ones(STEPS, 1, INPUTS)
+        v = unreset(net, x)[0]
         net[1].threshold = 1e9
-        network, disc = es.from_torch(net, x, dt=DT)
-        v = disc.run(network, x.numpy().swapaxes(0, 1), layers=True, record="potential")["1"][0]
         limits = np.maximum(v.max(axis=0), potentials(net, x)[:, 0].max(axis=0))
         for limit in limits:
             net[1].threshold = float(np.nextafter(limit, np.float32(0.0)))
