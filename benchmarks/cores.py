@@ -2,7 +2,8 @@
 
 Wall time of `eventsim.simulate` with one thread and with several, in turn, and whether all bits
 of the results are the same. Samples of a batch are shared among threads (W1, W4); in one recurrent
-network threads share the neurons (W2, W5).
+network of deltas threads share the neurons (W2), in one with exponential receptors one thread has
+the loop and others draw the Poisson sources ahead (W5).
 
 Samples go through a layer 32 at a time, so that each weight that is fetched serves 32. A batch of
 256 is work for several threads. One of 32, which is measured besides and has no target, is shared

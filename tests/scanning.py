@@ -12,7 +12,10 @@ MS = 1e-3
 INF = float("inf")
 
 
-def scanned(net, inputs, t_stop, *, t_start=0.0, seed=0, max_events=10**9, prepare=None, keep=None):
+def scanned(
+    net, inputs, t_stop, *, t_start=0.0, seed=0, max_events=10**9, prepare=None, keep=None,
+    threads=1,
+):  # fmt: skip
     """A finished run of the scanning engine."""
     assert cannot(net, {}) is None
     trains = {
@@ -25,6 +28,7 @@ def scanned(net, inputs, t_stop, *, t_start=0.0, seed=0, max_events=10**9, prepa
         t_stop,
         keep=net.order if keep is None else keep,
         drives=Drives(net, seed, 0, t_start),
+        threads=threads,
     )
     if prepare is not None:
         prepare(run)

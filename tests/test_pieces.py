@@ -10,7 +10,7 @@ from math import inf
 import pytest
 
 import eventsim as es
-from eventsim.engine import jumps
+from eventsim.engine import jumps, scan_ahead
 from eventsim.engine.jumps import JumpRun
 from eventsim.engine.poisson import Drives
 from eventsim.engine.scan import ScanRun
@@ -103,20 +103,31 @@ def ring(**parameters):
     return es.Network([cells], [link])
 
 
+def heard_ring():
+    """The same with receptors, and a source that each of them hears alone."""
+    net, own = ring(tau_syn=5 * MS), es.Poisson("own", 2, rate=100.0)
+    heard = es.Sparse("own", "cells", [0, 1], [0, 1], 0.01, receptor=0)
+    return es.Network([own, *net.populations], [*net.projections, heard])
+
+
 def begun(kind):
     """A run of each loop that would take for ever; deltas also with visits that are shared."""
-    net = ring(tau_syn=5 * MS) if kind == "scan" else ring()
+    net = heard_ring() if kind.startswith("heard") else ring()
+    net = ring(tau_syn=5 * MS) if kind == "scan" else net
     drives = Drives(net, 0, 0, 0.0)
     if kind == "windowed":
         return WindowedRun(net, {}, {}, 0.0, 1e6, keep=(), drives=drives)
     if kind == "scan":
         return ScanRun(net, {}, 0.0, 1e6, keep=(), drives=drives)
+    if kind.startswith("heard"):
+        return ScanRun(net, {}, 0.0, 1e6, keep=(), drives=drives, threads=int(kind[-1]))
     return JumpRun(net, {}, 0.0, 1e6, keep=(), drives=drives, threads=int(kind))
 
 
-@pytest.mark.parametrize("kind", ["windowed", "scan", "1", "2"])
+@pytest.mark.parametrize("kind", ["windowed", "scan", "heard 1", "heard 2", "1", "2"])
 def test_an_interrupt_is_heard(kind, monkeypatch):
     monkeypatch.setattr(jumps, "HEAVY_VISIT", 0)
+    monkeypatch.setattr(scan_ahead, "FEWEST", 0)
     run = begun(kind)
     asked = iter([False, True])
     assert run.run(10**12, lambda: next(asked)) is False
@@ -125,9 +136,10 @@ def test_an_interrupt_is_heard(kind, monkeypatch):
     assert run.counts()["cells"][1] > 100
 
 
-@pytest.mark.parametrize("kind", ["windowed", "scan", "1", "2"])
+@pytest.mark.parametrize("kind", ["windowed", "scan", "heard 1", "heard 2", "1", "2"])
 def test_a_budget_is_kept(kind, monkeypatch):
     monkeypatch.setattr(jumps, "HEAVY_VISIT", 0)
+    monkeypatch.setattr(scan_ahead, "FEWEST", 0)
     run = begun(kind)
     assert run.run(1000) is False
     assert run.stop_reason.startswith("max_events = 1,000 used up; population 'cells'")

@@ -6,7 +6,8 @@ how long its windows are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from math import ceil, floor, inf
 from typing import Any
 
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from eventsim.dynamics.exponentials import MARGIN, MODE, highest_response
 from eventsim.engine.calendar import new_calendar
-from eventsim.engine.pieces import PieceRun
+from eventsim.engine.pieces import ENDLESS, REACHED, PieceRun
 from eventsim.engine.poisson import Drives
-from eventsim.engine.scan_drive import drive_for, fused_links
+from eventsim.engine.scan_ahead import Ahead
+from eventsim.engine.scan_drive import crowd, drive_for, fused_links
 from eventsim.engine.scan_state import CLOCK, Cells, Scan, new_buffers
 from eventsim.engine.scan_windows import run_scan
 from eventsim.engine.synapses import synapses
@@ -220,6 +222,7 @@ class ScanRun(PieceRun):
         *,
         keep: Collection[str],
         drives: Drives,
+        threads: int = 1,
     ) -> None:
         width = width_of(net)
         fused = fused_links(net, keep, width)
@@ -240,8 +243,25 @@ class ScanRun(PieceRun):
         self._renewal = int(self._scan.clock["renew"][0])
         self._scan.clock["renew"] = self._renewal
         self._buffers = new_buffers(entries)
-        self._drive, self._scan.clock["crowd"] = drive_for(net, self._cells, drives, fused, width)
         self._last = self._window_at(t_stop)
+        self._drive, sources = drive_for(net, self._cells, drives, fused)
+        self._scan.clock["crowd"] = crowd(float(sources.rate.sum()), width)
+        self._ahead: Ahead | None = None
+        if fused:
+            self._ahead = Ahead(
+                self._cells,
+                self._drive,
+                sources,
+                self._calendar.ring,
+                self._renewal,
+                self._last,
+                threads,
+            )
+
+    def run(self, max_events: int, interrupted: Callable[[], bool] = lambda: False) -> bool | None:
+        """As all runs; threads that draw end with it."""
+        with self._ahead or nullcontext():
+            return super().run(max_events, interrupted)
 
     def _window_at(self, t: float) -> int:
         """The first window that begins at ``t`` or later."""
@@ -259,22 +279,33 @@ class ScanRun(PieceRun):
         return self._begin_of(self._window_at(end))
 
     def _advance(self, end: float, max_events: int) -> int:
-        reason, self._buffers = run_scan(
-            self._cells,
-            self._scan,
-            self._drive,
-            self._table,
-            self._calendar,
-            self._buffers,
-            self._feed,
-            self._window_at(end),
-            self._renewal,
-            self.t_stop,
-            self._begin_of(self._last),
-            int(self._clock["effort"][0]) + EFFORT_PER_CALL,
-            max_events,
-        )
-        return int(reason)
+        last, effort = self._window_at(end), int(self._clock["effort"][0]) + EFFORT_PER_CALL
+        while True:
+            drawn = last
+            if self._ahead is not None:
+                if self._clock["window"][0] == self._ahead.end < last:
+                    drive = self._ahead.next_block()
+                    if drive is None:
+                        return ENDLESS
+                    self._drive = drive
+                drawn = min(last, self._ahead.end)
+            reason, self._buffers = run_scan(
+                self._cells,
+                self._scan,
+                self._drive,
+                self._table,
+                self._calendar,
+                self._buffers,
+                self._feed,
+                drawn,
+                self._renewal,
+                self.t_stop,
+                self._begin_of(self._last),
+                effort,
+                max_events,
+            )
+            if reason != REACHED or drawn == last:
+                return int(reason)
 
     @property
     def _log(self) -> NDArray[Any]:

@@ -1,22 +1,25 @@
-"""Poisson sources that one neuron hears alone, drawn where they are heard.
+"""Poisson sources that one neuron hears alone, drawn some windows ahead of the loop.
 
 A source whose only synapse has no delay need not send its spikes through the calendar: they are
-drawn in the loop over windows. A neuron hears its own source up to the arrival of a segment before
-the segment is added to it, so that its sums are in the order (time, projection), as they would be
-with spikes that are sent. No bit tells the two ways apart.
+drawn apart (:mod:`eventsim.engine.scan_ahead`), with what they add to the neuron. In a window a
+neuron hears its own source up to the arrival of a segment before the segment is added to it, so
+that its sums are in the order (time, projection), as they would be with spikes that are sent. No
+bit tells the two ways apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import ceil, exp, inf, sqrt
+from math import ceil, inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eventsim.dynamics.exponentials import MARGIN
+from eventsim.engine.intervals import STEP
 from eventsim.engine.jump_tables import drive_of
-from eventsim.engine.poisson import Drives, following
+from eventsim.engine.poisson import Drives
 from eventsim.engine.scan_arrivals import note
 from eventsim.engine.scan_bounds import response_within
 from eventsim.engine.scan_state import Cells
@@ -25,30 +28,47 @@ from eventsim.network import Network
 from eventsim.populations import Poisson
 from eventsim.projections import Sparse
 
-__all__ = ["Drive", "drive_for", "fused_links", "hear_before", "hear_rest"]
+__all__ = ["Drive", "Sources", "crowd", "drive_for", "fused_links", "hear_before", "hear_rest"]
+
+Floats = NDArray[np.float64]
 
 #: With more spikes in a window than this they are sent, which takes them one by one.
 _MOST = 2_000_000
 #: Room for the spikes of a window: their mean and so many standard deviations.
 _DEVIATIONS = 12.0
+#: Instead of the unit that hears a spike: it was heard.
+HEARD = -1
 
 
 class Drive(NamedTuple):
-    """The source of each neuron that has one of its own."""
+    """The sources that neurons hear alone, and what they give in a block of windows."""
 
-    link: NDArray[np.int64]  # [group] projection; -1: none has
+    link: NDArray[np.int64]  # [group] projection; -1: none has a source
     row: NDArray[np.int64]  # [group] that it adds to
-    key: NDArray[np.uint64]  # [unit]
-    rate: NDArray[np.float64]
-    time: NDArray[np.float64]  # of its next spike; infinite without a source
-    drawn: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    source: NDArray[np.int64]  # unit that spikes
+    weight: Floats  # [unit]
+    source: NDArray[np.int64]  # [unit] that spikes
+    begin: int  # first window of the block
+    parts: NDArray[np.int64]  # [window, group, part, 2] where their spikes begin and end
+    starts: NDArray[np.int32]  # [window, unit] first of its spikes that it did not hear yet
+    stops: NDArray[np.int32]
+    who: NDArray[np.int32]  # [spike] unit that hears it
+    time: Floats  # [spike]
+    first: Floats  # [spike] what a unit of weight adds to row 0
+    own: Floats  # [spike] and to its row
 
 
-def _crowd(rate: float, width: float) -> int:
-    """More spikes than sources with that rate in all will give in a window."""
-    mean = rate * width
+class Sources(NamedTuple):
+    """Where the streams of those sources are, as in :mod:`eventsim.engine.poisson`."""
+
+    state: NDArray[np.uint64]  # [unit] the next number to mix
+    rate: Floats  # [unit] spikes a second; 0: without a source, or one that never spikes
+    mean: Floats  # [unit] seconds between two spikes
+    time: Floats  # [unit] of the next spike
+
+
+def crowd(rate: float, duration: float) -> int:
+    """More spikes than sources with that rate in all will give in so many seconds."""
+    mean = rate * duration
     return ceil(mean + _DEVIATIONS * sqrt(mean)) + 100 if mean > 0.0 else 0
 
 
@@ -58,7 +78,7 @@ def fused_links(net: Network, keep: Collection[str], width: float) -> tuple[int,
     Each source has one synapse, without delay, which excites; and it is not recorded.
     """
     sources = [p for p in net.populations if isinstance(p, Poisson)]
-    if _crowd(sum(float(p.rates.sum()) for p in sources), width) > _MOST:
+    if crowd(sum(float(p.rates.sum()) for p in sources), width) > _MOST:
         return ()
     links = ((k, net.projections[k]) for k in drive_of(net).values())
     return tuple(
@@ -74,21 +94,31 @@ def fused_links(net: Network, keep: Collection[str], width: float) -> tuple[int,
 
 
 def drive_for(
-    net: Network, cells: Cells, drives: Drives, links: tuple[int, ...], width: float
-) -> tuple[Drive, int]:
-    """The sources of these projections; room for what they give in one window."""
+    net: Network, cells: Cells, drives: Drives, links: tuple[int, ...]
+) -> tuple[Drive, Sources]:
+    """The sources of these projections; nothing is drawn yet."""
     n, groups = cells.group.size, cells.first.size
+    none, nowhere = np.zeros(0), np.zeros((0, n), dtype=np.int32)
     drive = Drive(
         link=np.full(groups, -1, dtype=np.int64),
         row=np.zeros(groups, dtype=np.int64),
-        key=np.zeros(n, dtype=np.uint64),
-        rate=np.ones(n),
-        time=np.full(n, inf),
-        drawn=np.zeros(n, dtype=np.int64),
         weight=np.zeros(n),
         source=np.zeros(n, dtype=np.int64),
+        begin=0,
+        parts=np.zeros((0, groups, 0, 2), dtype=np.int64),
+        starts=nowhere,
+        stops=nowhere,
+        who=np.zeros(0, dtype=np.int32),
+        time=none,
+        first=none,
+        own=none,
     )
-    total = 0.0
+    streams = Sources(
+        state=np.zeros(n, dtype=np.uint64),
+        rate=np.zeros(n),
+        mean=np.ones(n),
+        time=np.full(n, inf),
+    )
     for k in links:
         link, g = net.projections[k], cells.group_of[k]
         source = net[link.source]
@@ -96,12 +126,11 @@ def drive_for(
         pre = np.repeat(np.arange(source.n), np.diff(rows.indptr))
         post, sources = cells.first[g] + rows.post, drives.sources[link.source][pre]
         drive.link[g], drive.row[g] = k, cells.row_of[k]
-        drive.key[post], drive.weight[post] = sources["key"], rows.weight
-        drive.rate[post] = np.where(sources["rate"] > 0.0, sources["rate"], 1.0)
-        drive.time[post], drive.drawn[post] = sources["time"], sources["drawn"]
-        drive.source[post] = sources["unit"]
-        total += float(sources["rate"].sum())
-    return drive, _crowd(total, width)
+        drive.weight[post], drive.source[post] = rows.weight, sources["unit"]
+        streams.state[post] = sources["key"] + (sources["drawn"] + 1).astype(np.uint64) * STEP
+        streams.rate[post], streams.time[post] = sources["rate"], sources["time"]
+        streams.mean[post] = 1.0 / np.where(sources["rate"] > 0.0, sources["rate"], 1.0)
+    return drive, streams
 
 
 @inner
@@ -121,27 +150,18 @@ def _note(scan, cells, shares, arrived, g, row, time, first, own, unit, weight, 
 
 
 @inlined
-def _hear(cells, scan, drive, shares, arrived, g, unit, end, t_stop, n):
-    """Add the next spike of a neuron's source, and draw the one after it."""
-    clock, row = scan.clock[0], drive.row[g]
-    time, weight = drive.time[unit], drive.weight[unit]
-    drive.time[unit] = following(drive.key[unit], drive.drawn[unit], drive.rate[unit], time)
-    drive.drawn[unit] += 1
-    past, own = time - clock.frame, 0.0
-    first = exp(past * cells.rate[g, 0])
-    if row > 0:
-        first *= -cells.scale[g, row]
-        own = cells.scale[g, row] * exp(past * cells.rate[g, row])
-    left = scan.slack[unit] - weight * response_within(cells, g, row, clock.until - time)
+def _hear(cells, scan, drive, shares, arrived, g, row, unit, i, takes, end, t_stop, n):
+    """Add spike ``i`` of a neuron's source; a unit of weight takes so much of the slack."""
+    time, weight, first, own = drive.time[i], drive.weight[unit], drive.first[i], drive.own[i]
+    left = scan.slack[unit] - weight * takes
     scan.slack[unit] = left
     if left <= 0.0:
-        n = _note(scan, cells, shares, arrived, g, row, time, first, own, unit, weight, end, n)
+        n = _note(
+            scan, cells, shares, arrived, g, row, time, first, own, np.int64(unit), weight, end, n
+        )
     scan.x[0, unit] += weight * first
     scan.x[row, unit] += weight * own
-    if time < t_stop:
-        clock.events += 1
-        clock.work += 2
-        scan.fired[drive.source[unit]] += 1
+    scan.fired[drive.source[unit]] += time < t_stop
     return n
 
 
@@ -151,21 +171,42 @@ def hear_before(cells, scan, drive, shares, arrived, link, time, post, end, t_st
 
     At one instant the projection that comes first in the network is added first.
     """
-    g = cells.group_of[link]
+    g, k = cells.group_of[link], scan.clock[0].window - drive.begin
+    row, open_until = drive.row[g], scan.clock[0].until
     until = time if drive.link[g] > link else np.nextafter(time, inf)
-    for k in range(post.size):
-        unit = np.int64(post[k])
-        while drive.time[unit] < until:
-            n = _hear(cells, scan, drive, shares, arrived, g, unit, end, t_stop, n)
+    for s in range(post.size):
+        unit = np.uint64(post[s])
+        i, stop = np.uint64(drive.starts[k, unit]), np.uint64(drive.stops[k, unit])
+        while i < stop and drive.time[i] < until:
+            takes = response_within(cells, g, row, open_until - drive.time[i])
+            n = _hear(cells, scan, drive, shares, arrived, g, row, unit, i, takes, end, t_stop, n)
+            drive.who[i] = HEARD
+            i += np.uint64(1)
+            drive.starts[k, unit] = i
     return n
 
 
 @inner
 def hear_rest(cells, scan, drive, shares, arrived, g, end, t_stop, n):
-    """Let all neurons of a group hear the rest of a window; the arrivals in lists."""
-    before = scan.clock[0].work
-    for unit in range(cells.first[g], cells.stop[g]):
-        while drive.time[unit] < end:
-            n = _hear(cells, scan, drive, shares, arrived, g, unit, end, t_stop, n)
-    scan.clock[0].effort += cells.stop[g] - cells.first[g] + 5 * (scan.clock[0].work - before)
+    """Let all neurons of a group hear the rest of a window; the arrivals in lists.
+
+    Spike after spike, not neuron after neuron: how many a neuron has, no processor guesses.
+    """
+    clock, k, row, heard = scan.clock[0], scan.clock[0].window - drive.begin, drive.row[g], 0
+    until, gain, peak = clock.until, cells.gain[g] * (1.0 + MARGIN), cells.peak[g, row]
+    for part in range(drive.parts.shape[2]):
+        first, stop = drive.parts[k, g, part, 0], drive.parts[k, g, part, 1]
+        for i in range(np.uint64(first), np.uint64(stop)):
+            if drive.who[i] == HEARD:
+                continue
+            unit = np.uint64(drive.who[i])
+            takes = gain * min(until - drive.time[i], peak) if row > 0 else 1.0
+            n = _hear(cells, scan, drive, shares, arrived, g, row, unit, i, takes, end, t_stop, n)
+        heard += stop - first
+        if end > t_stop:
+            for i in range(first, stop):
+                heard -= drive.time[i] >= t_stop
+    clock.events += heard
+    clock.work += 2 * heard
+    clock.effort += cells.stop[g] - cells.first[g] + 10 * heard
     return n

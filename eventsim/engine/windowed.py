@@ -152,5 +152,5 @@ def begin_run(
             net, inputs, t_start, t_stop, keep=keep, drives=drives, threads=threads
         )
     if why_no_scan(net, currents, t_stop - t_start) is None:
-        return ScanRun(net, inputs, t_start, t_stop, keep=keep, drives=drives)
+        return ScanRun(net, inputs, t_start, t_stop, keep=keep, drives=drives, threads=threads)
     return WindowedRun(net, inputs, currents, t_start, t_stop, keep=keep, drives=drives)
