@@ -66,7 +66,7 @@ def refused(module, *fragments, sample=None, error=UnsupportedNetwork, **options
 @pytest.mark.parametrize(
     ("between", "name"),
     [
-        (torch.relu, "relu"),
+        (lambda s: torch.relu(s - 0.5), "relu"),
         (lambda s: s * s, "mul"),
         (lambda s: (s > 0.5).float(), "gt"),
         (lambda s: torch.where(s > 0, s, -s), "gt"),

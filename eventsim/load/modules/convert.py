@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,7 +53,8 @@ def converted(
         raise UnsupportedNetwork(_no_neurons(module))
     for call in trace.calls:
         if call.spikes is not None and not isinstance(call.reads, Expression):
-            raise not_understood(trace.where[str(call.what)], call.reads)
+            size = math.prod(trace.input_shape)
+            raise not_understood(trace.where[str(call.what)], call.reads, size)
     rows = read_potentials(trace) if options.reset is None else []
     graph = _graph(trace, time, axes[1])
     values = tensor.detach().cpu().double().numpy()
@@ -93,6 +95,12 @@ def _tensor(module: Any, sample: Any) -> Any:
 
     named = [*module.named_parameters(), *module.named_buffers()]
     first = named[0][1] if named else None
+    if isinstance(sample, list | tuple) and any(isinstance(x, torch.Tensor) for x in sample):
+        raise InvalidType(
+            f"{WHERE}: sample_input: expected one tensor or array, got a {type(sample).__name__} "
+            "of tensors: of images with labels hand over the images; run=... calls a module that "
+            "takes several"
+        )
     if not isinstance(sample, torch.Tensor):
         array = checks.real_array(WHERE, "sample_input", sample)
         sample = torch.from_numpy(np.array(array))
@@ -147,13 +155,32 @@ def _runner(
     if run is None:
         return lambda module, x: module(x)
     if run == "step":
-        return lambda module, x: [module(part) for part in x.unbind(time)]
+        return lambda module, x: _stepped(module, x.unbind(time))
     if isinstance(run, int) and not isinstance(run, bool):
         count = checks.whole(WHERE, "run", run, 1)
         return lambda module, x: [module(x) for _ in range(count)]
     if callable(run):
         return run
     raise InvalidType(f"{WHERE}: run: expected a callable, 'step', an int or None, got {run!r}")
+
+
+def _stepped(module: Any, parts: Any) -> list[Any]:
+    """What a module returns of each step; gets a state back that it returns beside its output.
+
+    That is the case where ``forward(x, state=None)`` returns ``(output, state)`` with a state that
+    is no single tensor.
+    """
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    takes = len(parameters) > 1 and parameters[1].default is None
+    state: Any = None
+    results = []
+    for part in parts:
+        result = module(part) if state is None else module(part, state)
+        results.append(result)
+        pair = isinstance(result, tuple) and len(result) == 2
+        if takes and pair and isinstance(result[1], tuple | list | dict):
+            state = result[1]
+    return results
 
 
 def _candidates(trace: Trace, time: int | None, batch: int | None) -> list[Axes]:

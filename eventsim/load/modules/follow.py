@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,6 +173,8 @@ class Follower:
         if "out" not in kwargs:
             if name in LAYERS:
                 done = self._layer(name, func, args, kwargs, results)
+            elif name == "relu" and args and self._is_count(known(args[0])):
+                done = [known(args[0])]
             else:
                 done = apply(full, func, args, kwargs, known, results[0].shape)
         if done is None or len(done) != len(results):
@@ -180,6 +183,26 @@ class Follower:
         for tensor, value in zip(results, done, strict=True):
             constant = isinstance(value, Expression) and not value.terms
             self.set(tensor, None if constant else value)
+
+    def _is_count(self, known: Any) -> bool:
+        """Whether a tensor is a sum of spikes with factors >= 0, which relu leaves as it is."""
+        if not isinstance(known, Expression):
+            return False
+        factors = [known.constant, *(term.coefficient for term in known.terms)]
+        if any(bool((factor < 0).any()) for factor in factors if hasattr(factor, "any")):
+            return False
+        if any(factor < 0 for factor in factors if isinstance(factor, float)):
+            return False
+        spikes = [call for call in self.calls if call.spikes is not None]
+        for term in known.terms:
+            labels = term.labels[term.labels > 0]
+            found = sum(
+                int(((labels >= call.base) & (labels < call.base + math.prod(call.shape))).sum())
+                for call in spikes
+            )
+            if found != labels.numel():
+                return False
+        return True
 
     def _changed(self, target: Any) -> None:
         """A tensor was written into: so were others that share its memory."""

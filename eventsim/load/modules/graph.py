@@ -256,7 +256,7 @@ class Graph:
         """What a call of neurons reads."""
         where = self.trace.where[path]
         if not isinstance(call.reads, Expression):
-            raise not_understood(where, call.reads)
+            raise not_understood(where, call.reads, math.prod(self.trace.input_shape))
         number = self._known[("neurons", path)]
         station, units = self.stations[number], self.stations[number].units
         count = math.prod(call.shape) // units

@@ -156,7 +156,7 @@ class Rows:
         groups = []
         for a, b in _runs(source, lag):
             part = slice(a, b)
-            starts = np.array([i for i, _ in _runs(post[part], pre[part])], dtype=np.int64)
+            starts = _begins(post[part], pre[part])
             strength = np.add.reduceat(weight[part], starts)
             kept = strength != 0.0
             if kept.any():
@@ -171,14 +171,17 @@ class Rows:
         return tuple(groups)
 
 
-def _runs(*keys: Array) -> Iterator[tuple[int, int]]:
-    """Begin and end of the runs of equal keys."""
-    size = keys[0].size
-    if not size:
-        return
-    new = np.zeros(size, dtype=bool)
-    new[0] = True
+def _begins(*keys: Array) -> Array:
+    """Where runs of equal keys begin."""
+    new = np.zeros(keys[0].size, dtype=bool)
+    new[:1] = True
     for key in keys:
         new[1:] |= key[1:] != key[:-1]
-    begins = np.flatnonzero(new)
-    yield from zip(begins.tolist(), [*begins[1:].tolist(), size], strict=True)
+    return np.flatnonzero(new)
+
+
+def _runs(*keys: Array) -> Iterator[tuple[int, int]]:
+    """Begin and end of the runs of equal keys."""
+    begins = _begins(*keys).tolist()
+    if begins:
+        yield from zip(begins, [*begins[1:], keys[0].size], strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.errors import UnsupportedNetwork
-from eventsim.load.modules.expressions import State, Unknown
+from eventsim.load.modules.expressions import Expression, State, Unknown
 from eventsim.load.modules.layers import Layer
 from eventsim.load.modules.signals import Group, Map
 from eventsim.projections import Shape
@@ -111,15 +111,14 @@ class Station:
         return math.prod(self.shape)
 
 
-def not_understood(where: str, known: Any) -> UnsupportedNetwork:
-    """The error for neurons whose input has no rule."""
+def not_understood(where: str, known: Any, inputs: int) -> UnsupportedNetwork:
+    """The error for neurons whose input has no rule; ``inputs`` is the size of the sample input."""
     if isinstance(known, Unknown):
         first = known.first()
         if isinstance(first, Unknown):
             return UnsupportedNetwork(
                 f"{where}: input: expected sums of spikes through linear layers, got the result "
-                f"of {first.function} in {first.place}: what is needed is a linear layer, a "
-                "pooling, or neurons that eventsim knows"
+                f"of {first.function} in {first.place}: {_needed(first, inputs)}"
             )
         known = first
     assert isinstance(known, State)
@@ -127,6 +126,27 @@ def not_understood(where: str, known: Any) -> UnsupportedNetwork:
         f"{where}: input: expected spikes, got a state variable of {known.path!r}: eventsim "
         "passes spikes between neurons and no potentials"
     )
+
+
+def _needed(unknown: Unknown, inputs: int) -> str:
+    """What would help against a function without a rule."""
+    sources = unknown.sources
+    name = unknown.function.rpartition(".")[2]
+    if name.startswith(("max_pool", "adaptive_max_pool")):
+        return (
+            "max pooling passes spikes, and the largest of several sums has no counterpart: put it "
+            "behind the neurons, or take an average pooling in its place"
+        )
+    if sources and all(
+        isinstance(source, Expression)
+        and not any(bool((term.labels > inputs).any()) for term in source.terms)
+        for source in sources
+    ):
+        return (
+            "it makes the input of the network from sample_input, as encoders do: hand over the "
+            "part of the module that is behind it, and what it gives as sample_input"
+        )
+    return "what is needed is a linear layer, a pooling, or neurons that eventsim knows"
 
 
 def check_constant(expected: Array, where: str, bias: Array, step: Array) -> None:
