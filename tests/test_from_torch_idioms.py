@@ -189,3 +189,39 @@ def test_a_batch_of_a_loader_is_named():
     with pytest.raises(InvalidType, match="a list of tensors: of images with labels") as caught:
         es.from_torch(Behind(nn.Identity()), batch, dt=DT)
     assert len(str(caught.value)) < 250
+
+
+class Stateful(Sequence):
+    """Neurons with a buffer that is empty until they have run."""
+
+    def __init__(self, beta=0.75):
+        super().__init__(beta)
+        self.register_buffer("v_mem", torch.zeros(0))
+
+    def forward(self, x):
+        out = super().forward(x)
+        self.v_mem = out[-1].detach()
+        return out
+
+
+def test_checkpoint_with_the_state_of_a_run(tmp_path):
+    """What a trained module keeps between calls is in its checkpoint, and is no weight."""
+    module = dyadic(nn.Sequential(nn.Linear(6, 4), Stateful()))
+    module(spikes(9, 2, 6))
+    torch.save(module.state_dict(), tmp_path / "w.pt")
+    x = spikes(9, 2, 6)
+    net, _ = es.from_torch(module, x, dt=DT)
+    fresh = nn.Sequential(nn.Linear(6, 4), Stateful())
+    loaded, _ = es.from_torch(fresh, x, dt=DT, checkpoint=tmp_path / "w.pt")
+    assert loaded.fingerprint() == net.fingerprint()
+
+
+def test_checkpoint_of_a_parallel_module(tmp_path):
+    """``DataParallel`` puts one word before all names."""
+    module = dyadic(nn.Sequential(nn.Linear(6, 4), Sequence()))
+    torch.save(nn.DataParallel(module).state_dict(), tmp_path / "w.pt")
+    x = spikes(9, 2, 6)
+    fresh = nn.Sequential(nn.Linear(6, 4), Sequence())
+    loaded, _ = es.from_torch(fresh, x, dt=DT, checkpoint=tmp_path / "w.pt")
+    assert loaded.fingerprint() == es.from_torch(module, x, dt=DT)[0].fingerprint()
+    assert next(iter(torch.load(tmp_path / "w.pt"))).startswith("module.")

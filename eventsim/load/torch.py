@@ -92,7 +92,7 @@ def read_state_dict(
     if nested:
         raise FileError(
             f"{path}: file: expected named tensors, got a checkpoint with nested entries {nested} "
-            '(say state_dict = "..." in the architecture)'
+            '(state_dict = "..." names the one to take)'
         )
     tensors = {}
     for name, value in content.items():

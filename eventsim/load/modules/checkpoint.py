@@ -12,6 +12,9 @@ from eventsim.load.torch import read_state_dict
 
 __all__ = ["load_checkpoint"]
 
+#: What DataParallel and DistributedDataParallel put before all names.
+PARALLEL = "module."
+
 
 def load_checkpoint(module: Any, path: str | os.PathLike[str], key: str | None = None) -> None:
     """Copy the tensors of a state_dict or a safetensors file into a module.
@@ -19,7 +22,8 @@ def load_checkpoint(module: Any, path: str | os.PathLike[str], key: str | None =
     Parameters
     ----------
     module : torch.nn.Module
-        Its parameters and buffers are overwritten.
+        Its parameters and buffers are overwritten, but for empty buffers: these are states, as
+        sinabs has them in its checkpoints, and runs start from rest.
     path : str or Path
         The file. No code in it is run.
     key : str or None
@@ -39,27 +43,33 @@ def load_checkpoint(module: Any, path: str | os.PathLike[str], key: str | None =
     safe = len(start) == 9 and start[8:] == b"{"
     tensors = read_safetensors(path) if safe else read_state_dict(path, key)
     own = module.state_dict()
+    if tensors and not own.keys() & tensors.keys() and all(n.startswith(PARALLEL) for n in tensors):
+        tensors = {name.removeprefix(PARALLEL): array for name, array in tensors.items()}
     missing, unexpected = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
     if missing or unexpected:
         raise FileError(
             f"{path}: tensors: expected the names of {type(module).__name__}, got none for "
             f"{missing} and {unexpected} that it does not have"
         )
+    parameters = {name for name, _ in module.named_parameters()}
+    kept = {}
     for name, value in own.items():
+        if not value.numel() and name not in parameters:
+            continue  # a state that the module makes in its first call
+        kept[name] = torch.from_numpy(tensors[name])
         if tuple(value.shape) != tensors[name].shape:
             raise FileError(
                 f"{path}: {name}: expected shape {tuple(value.shape)} as in "
                 f"{type(module).__name__}, got {tensors[name].shape}"
             )
-    given = {name: torch.from_numpy(array) for name, array in tensors.items()}
-    for name, value in own.items():
-        if not _holds(value, given[name]):
+    for name, given in kept.items():
+        if not _holds(own[name], given):
             raise FileError(
-                f"{path}: {name}: expected numbers that {_kind(value)} holds, as in "
-                f"{type(module).__name__}, got others of {_kind(given[name])}: convert the module "
+                f"{path}: {name}: expected numbers that {_kind(own[name])} holds, as in "
+                f"{type(module).__name__}, got others of {_kind(given)}: convert the module "
                 "or the file"
             )
-    module.load_state_dict(given)
+    module.load_state_dict({**own, **kept})
 
 
 def _holds(tensor: Any, other: Any) -> bool:
