@@ -89,7 +89,8 @@ test-frameworks: $(FRAMEWORKS)/stamp $(SNNTORCH)/stamp
 	PIP_NO_INDEX=1 $(FRAMEWORKS)/bin/python -m pytest tests/frameworks \
 	  tests/test_framework_records.py \
 	  tests/test_gallery.py --ignore=tests/frameworks/test_snntorch_nir.py $(ARGS)
-	$(SNNTORCH)/bin/python -m pytest tests/frameworks/test_snntorch_nir.py $(ARGS)
+	$(SNNTORCH)/bin/python -m pytest tests/frameworks/test_snntorch_nir.py \
+	  tests/frameworks/test_exporters.py $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -60,8 +60,9 @@ class Discretization:
         each population has a rule of its own in ``cells``.
     dt : float
         Length of a step in seconds, > 0. For the coarse rules it is the refractory period.
-    steps : int
-        Steps of one presentation, >= 1.
+    steps : int or None
+        Steps of one presentation, >= 1; None where they are not known, as for a NIR file. What
+        needs them then asks.
     encoder : {"bernoulli", "periodic", "constant"}
         How an image becomes the input of each step; see :mod:`eventsim.encode`.
     encoder_scale : float
@@ -101,7 +102,7 @@ class Discretization:
     rule: str = "coarse"
     _: KW_ONLY
     dt: float
-    steps: int
+    steps: int  # None: not known
     encoder: str = "bernoulli"
     encoder_scale: float = 1.0
     decoder: str = "count"
@@ -117,7 +118,8 @@ class Discretization:
         _choice(where, "encoder", self.encoder, ENCODERS)
         _choice(where, "decoder", self.decoder, DECODERS)
         self._set("dt", checks.positive(where, "dt", self.dt))
-        self._set("steps", checks.whole(where, "steps", self.steps, 1))
+        if self.steps is not None:
+            self._set("steps", checks.whole(where, "steps", self.steps, 1))
         self._set("encoder_scale", checks.positive(where, "encoder_scale", self.encoder_scale))
         if not isinstance(self.variants, Mapping):
             raise InvalidType(
@@ -156,7 +158,23 @@ class Discretization:
     @property
     def duration(self) -> float:
         """Length of one presentation in seconds, ``steps * dt``."""
-        return self.steps * self.dt
+        return self.known_steps("Discretization.duration") * self.dt
+
+    def known_steps(self, where: str) -> int:
+        """:attr:`steps`, or the error of ``where`` if they are not known.
+
+        Raises
+        ------
+        InvalidValue
+            They are not known.
+        """
+        if self.steps is None:
+            raise checks.fail(
+                where, "steps",
+                "the steps of one presentation, as the discrete model does not say it (a NIR file "
+                "does not hold it; es.load(..., steps=...) or --steps)", None,
+            )  # fmt: skip
+        return self.steps
 
     def rule_of(self, population: str) -> str:
         """Update rule of the population of this name; the label of its cell where it has one."""
@@ -225,6 +243,8 @@ class Discretization:
         window: 4 steps
         """
         window = ("window", f"{self.steps} steps", "spikes after it are not counted")
+        if self.steps is None:
+            window = ("window", "not known", "steps=... says how many steps are counted")
         if self.rule in RULES:
             rows = [
                 ("update rule", self.rule, RULES[self.rule]),

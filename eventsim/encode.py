@@ -172,12 +172,12 @@ def encode(
     >>> encode([[1.0]], disc)[0, :, 0]
     array([0, 1, 0], dtype=uint8)
     """
-    steps = disc.steps if steps is None else steps
+    if disc.encoder == "constant":
+        return _images("encode", images)
+    steps = disc.known_steps("encode") if steps is None else steps
     if disc.encoder == "bernoulli":
         return bernoulli(images, steps, disc.encoder_scale, seed=seed, sample_ids=sample_ids)
-    if disc.encoder == "periodic":
-        return periodic(images, steps, disc.encoder_scale)
-    return _images("encode", images)
+    return periodic(images, steps, disc.encoder_scale)
 
 
 def to_currents(

@@ -102,7 +102,9 @@ def test_every_correction_is_in_the_table() -> None:
         "to v_reset",
         "given; v_reset = 0 is written for every reset_mechanism",
     )
-    assert table["time of the reset"][0] == "at once"
+    assert table["time of the reset in training"][0] == "in the next step"
+    assert table["steps of a presentation"][0] == "not known"
+    assert table["arithmetic of the steps"][0] == "float32"
     assert any(name.startswith("delay of") for name in table)
 
 
@@ -119,7 +121,8 @@ def test_load_and_command_line(tmp_path: Path) -> None:
     given = {"dt": DT, "exporter": "snntorch", "reset": "subtract"}
     net, disc = es.load(path_of(0), **given)
     read = es.load_nir(path_of(0), **given).network
-    assert disc is None and repr(net.populations) == repr(read.populations)
+    assert disc is not None and disc.dt == DT and disc.steps is None
+    assert repr(net.populations) == repr(read.populations)
     options = ["--dt", "2 ms", "--reset", "subtract", "--exporter", "snntorch"]
     done = CliRunner().invoke(main, ["info", str(path_of(0)), *options])
     assert done.exit_code == 0, done.output

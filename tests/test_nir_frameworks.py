@@ -298,7 +298,7 @@ def cuba(**changed: Any) -> Any:
         ({"w_in": 5.0}, {}, "w_in: expected 1, as rockpool writes it, got 5"),
         ({"v_leak": 0.5}, {}, "v_leak: expected 0, as rockpool writes it"),
         ({"tau_syn": 1e-5}, {}, "leak: expected a decay per step above 0"),
-        ({"tau_mem": 1e6, "r": 1e6 / DT}, {}, "tau_mem: expected a factor of a step below 1"),
+        ({"tau_syn": 1e6}, {}, "synapse_leak: expected a current that decays"),
     ],
 )
 def test_files_that_rockpool_did_not_write(
@@ -306,6 +306,11 @@ def test_files_that_rockpool_did_not_write(
 ) -> None:
     with pytest.raises(UnsupportedNetwork, match=message):
         es.load_nir(cuba(**changed), exporter="rockpool", **options)
+
+
+def test_a_factor_that_is_rounded_to_1_is_no_leak() -> None:
+    found = es.load_nir(cuba(tau_mem=1e6, r=1e6 / DT), exporter="rockpool")
+    assert np.isinf(found.network.populations[-1].tau_mem)
 
 
 def test_two_steps_are_refused() -> None:
@@ -335,7 +340,9 @@ def test_options_on_the_command_line() -> None:
     assert done.exit_code == 0, done.output
     assert "norm_input" in done.output and "residue of a reset" in done.output
     net, disc = es.load(FOLDER / "rockpool_0.nir", exporter="rockpool")
-    assert disc is None and repr(net.populations) == repr(read("rockpool_0").network.populations)
+    assert disc is not None and repr(net.populations) == repr(
+        read("rockpool_0").network.populations
+    )
 
 
 def test_files_of_others_are_refused() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from eventsim.cli.comparison import with_discrete_model
 from eventsim.cli.nir import nir_options
 from eventsim.cli.options import (
     architecture_option,
@@ -61,14 +62,8 @@ def check(
     outputs = [] if json_file is None else [new_output(json_file, overwrite)]
     from eventsim.cli.stimuli import Images, fitting_images, read_stimulus
     from eventsim.errors import FileError
-    from eventsim.load import load
 
-    network, disc = load(net, architecture, **nir)
-    if disc is None:
-        raise FileError(
-            f"{net}: discretization: expected the discrete model that was trained, got none "
-            "(NIR files have none; eventsim.save writes a network together with one)"
-        )
+    network, disc = with_discrete_model(net, architecture, nir)
     images = read_stimulus(data)
     if not isinstance(images, Images):
         raise FileError(f"{data}: images: expected an .npz file with images, got spike trains")

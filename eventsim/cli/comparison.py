@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eventsim.network import Network
     from eventsim.save.report import JsonReport
 
-__all__ = ["Case", "Request", "comparison_options", "finish"]
+__all__ = ["Case", "Request", "comparison_options", "finish", "with_discrete_model"]
 
 #: Options that the library's functions take by the same name, and those for reading files.
 _PASSED_ON = ("steps", "jitter_seeds", "seed", "threads", "workers", "scheduler", "out")
@@ -71,20 +71,32 @@ class Request:
         """The files, or the error that says what is wrong with them."""
         from eventsim import checks
         from eventsim.cli.stimuli import fitting_images, read_images
-        from eventsim.errors import FileError
-        from eventsim.load import load
 
-        network, disc = load(self.net, self.architecture, **self.nir)
-        if disc is None:
-            raise FileError(
-                f"{self.net}: discretization: expected the discrete model that was trained, got "
-                "none (NIR files have none; eventsim.save writes a network together with one)"
-            )
+        network, disc = with_discrete_model(self.net, self.architecture, self.nir)
         images, labels = read_images(self.data)
         if self.samples is not None and self.samples > len(images):
             raise checks.fail(command, "--samples", f"at most {len(images)}", self.samples)
         fitting_images(network, images)
         return Case(network, disc, images[: self.samples], labels[: self.samples])
+
+
+def with_discrete_model(
+    path: str, architecture: str | None, nir: dict[str, Any]
+) -> tuple[Network, Discretization]:
+    """The network of a file and its discrete model, or the error that says how to have one."""
+    from eventsim.errors import FileError
+    from eventsim.load import load
+
+    network, disc = load(path, architecture, **nir)
+    if disc is not None:
+        return network, disc
+    help = "for a NIR file --exporter and --dt say how its framework steps"
+    if "exporter" in nir:
+        help = "eventsim info says which neurons have no known steps"
+    raise FileError(
+        f"{path}: discretization: expected the discrete model that was trained, got none ({help}; "
+        "eventsim.save writes a network together with one)"
+    )
 
 
 def finish(

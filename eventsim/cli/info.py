@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from eventsim.cli.terminal import headline, line, table
 
 if TYPE_CHECKING:
     from eventsim.cli.stimuli import Images, Trains
+    from eventsim.discretization import Discretization
     from eventsim.recording import Result, Results
 
 
@@ -49,9 +51,9 @@ def info(file: str, architecture: str | None, nir: dict[str, Any]) -> None:
         stimulus = read_stimulus(file)
         (_show_images if isinstance(stimulus, Images) else _show_trains)(stimulus)  # type: ignore
     elif kind == "nir" and architecture is None:
-        from eventsim.load import load_nir
+        from eventsim.load.nir import load_with_steps
 
-        net, assumptions, ports = load_nir(file, **nir)
+        (net, assumptions, ports), disc = load_with_steps(file, **nir)
         line(repr(net))
         headline("Layers")
         line(net.describe())
@@ -61,18 +63,24 @@ def info(file: str, architecture: str | None, nir: dict[str, Any]) -> None:
             headline("Outputs")
             rows = [(name, ", ".join(shown)) for name, shown in ports.items()]
             table(("Output node", "populations"), rows)
+        if disc is not None:
+            _show_discretization(replace(disc, notes=()))
     else:
         net, disc = load(file, architecture, **nir)
         line(repr(net))
         headline("Layers")
         line(net.describe())
         if disc is not None:
-            headline("How the discrete model was stepped")
-            table(("assumption", "value", "meaning"), disc.assumptions())
+            _show_discretization(disc)
         if kind == "network":
             from eventsim.load.native import read_provenance
 
             _show_provenance(read_provenance(file))
+
+
+def _show_discretization(disc: Discretization) -> None:
+    headline("How the discrete model was stepped")
+    table(("assumption", "value", "meaning"), disc.assumptions())
 
 
 def _kind(path: Any) -> str:

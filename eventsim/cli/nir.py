@@ -68,7 +68,22 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "exporter": {
         "type": click.Choice(["snntorch", "norse", "spikingjelly", "sinabs", "rockpool"]),
-        "help": "NIR: framework that wrote the file, to correct what it is known to write wrongly.",
+        "help": "NIR: framework that wrote the file, to correct what it is known to write wrongly, "
+        "and to have its discrete model.",
+    },
+    "reset_delay": {
+        "type": click.BOOL,
+        "help": "NIR from snnTorch: whether a reset acts one step later in its discrete model. "
+        "Default true.",
+    },
+    "encoder": {
+        "type": click.Choice(["bernoulli", "periodic", "constant"]),
+        "help": "NIR with an exporter: how an image is fed to the discrete model. Default "
+        "bernoulli.",
+    },
+    "encoder_scale": {
+        "type": click.FloatRange(min=0.0, min_open=True),
+        "help": "NIR with an exporter: factor on the pixels. Default 1.",
     },
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +34,12 @@ STOPPED, INTERRUPTED = 1, 130
 @click.option(
     "-o", "--out", required=True, type=click.Path(), help="Result: .h5 (or .hdf5) or .npz."
 )
-@click.option("--t-stop", type=Duration(), help="End of the run, such as '10 ms'.")
+@click.option(
+    "--t-stop",
+    type=Duration(),
+    help="End of the run, such as '10 ms'. Images are shown up to it where the file does not say "
+    "for how many steps.",
+)
 @click.option("--samples", type=click.IntRange(min=1), help="Only the first samples of INPUT.")
 @seed_option
 @click.option("--spread", type=Duration(), help="Width of the pulses, such as '1 ms'; 0: deltas.")
@@ -118,9 +124,11 @@ def simulate(
         raise checks.fail("simulate", "--samples", f"at most {len(stimulus)}", samples)
     count = samples or len(stimulus)
     if t_stop is None:
-        if disc is None or not isinstance(stimulus, Images):
+        if disc is None or disc.steps is None or not isinstance(stimulus, Images):
             raise checks.fail("simulate", "--t-stop", "a time such as '10 ms'", "none")
         t_stop = disc.duration
+    elif disc is not None and disc.steps is None:
+        disc = replace(disc, steps=max(1, round(t_stop / disc.dt)))
     chosen: dict[str, list[int]] = {}
     for name, neurons in record_v:
         chosen.setdefault(name, []).extend(neurons)

@@ -244,7 +244,7 @@ class Twin:
         if len(lengths) > 1:
             raise checks.fail(WHERE, "x", "the same samples and steps in all inputs", lengths)
         samples, *steps = lengths.pop()
-        return arrays, samples, steps[0] if steps else self.disc.steps
+        return arrays, samples, steps[0] if steps else self.disc.known_steps(WHERE)
 
     def last(self) -> str:
         """Name of the last layer: the only population that projects nowhere."""

@@ -204,6 +204,7 @@ def check_task(
         raise InvalidType(f"{where}: disc: expected a Discretization, got {type(disc).__name__}")
     if steps is not None:
         disc = dataclasses.replace(disc, steps=checks.whole(where, "steps", steps, 1))
+    disc.known_steps(where)
     entry, output = _entry(where, net, disc), _output(where, net)
     pixels, pictures = _pixels(where, images, entry)
     return Task(

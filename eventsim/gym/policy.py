@@ -333,6 +333,7 @@ def _ends(
     net: Network, disc: Discretization, code: PopulationCode, votes: Votes
 ) -> tuple[str, str]:
     """Names of the input and of the output, which fit code and decoder."""
+    disc.known_steps(WHERE)
     if disc.encoder == "constant":
         raise checks.fail(WHERE, "disc.encoder", "'bernoulli' or 'periodic'", "'constant'")
     ends = []

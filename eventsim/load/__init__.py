@@ -17,7 +17,7 @@ from eventsim.errors import FileError
 from eventsim.load import hdf5
 from eventsim.load.hdf5 import existing
 from eventsim.load.native import load_network
-from eventsim.load.nir import load_nir
+from eventsim.load.nir import load_nir, load_with_steps
 from eventsim.load.nir_file import is_nir, is_nir_data
 from eventsim.load.results import load_result
 from eventsim.load.safetensors import load_safetensors
@@ -54,8 +54,8 @@ def load(
     Returns
     -------
     (Network, Discretization or None)
-        None for NIR, which holds no discrete model, and where eventsim's own file was written
-        without one.
+        None for NIR without ``exporter``, as such a file does not say how its framework steps, and
+        where eventsim wrote the file without one.
 
     Raises
     ------
@@ -79,7 +79,8 @@ def load(
         whose = "eventsim's own file" if kind == "network" else "a NIR file"
         raise FileError(f"{path}: architecture: expected none for {whose}, got {architecture!r}")
     if kind == "nir":
-        return load_nir(path, **nir).network, None
+        found, disc = load_with_steps(path, **nir)
+        return found.network, disc
     if nir:
         raise FileError(
             f"{path}: {', '.join(nir)}: expected only for a NIR file, got another kind of file"

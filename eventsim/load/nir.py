@@ -8,21 +8,30 @@ network. What would be a guess that changes results is refused.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from eventsim import checks
+from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, FileError, InvalidType, UnsupportedNetwork
 from eventsim.load import hdf5
 from eventsim.load.nir_exporters import corrected, merged
 from eventsim.load.nir_file import flatten, is_nir, is_nir_data, read_raw
 from eventsim.load.nir_options import Options, Row
 from eventsim.load.nir_table import table
+from eventsim.load.nir_twins import (
+    Corrected,
+    Rules,
+    check_training,
+    discretization,
+    noted,
+)
 from eventsim.load.nir_walk import Walk
 from eventsim.network import Network
+from eventsim.populations import Population
 
-__all__ = ["NirNetwork", "load_nir"]
+__all__ = ["NirNetwork", "load_nir", "load_with_steps"]
 
 _WHAT = "a NIR file"
 
@@ -60,8 +69,15 @@ def load_nir(
     fires_at_equality: bool | None = None,
     norm_input: bool | Mapping[str, bool] | None = None,
     exporter: str | None = None,
+    reset_delay: bool | None = None,
+    steps: int | None = None,
+    encoder: str | None = None,
+    encoder_scale: float | None = None,
 ) -> NirNetwork:
     """Read a NIR file.
+
+    :func:`eventsim.load` takes the same options and gives, with ``exporter``, the discrete model
+    of the framework besides.
 
     An option that is None is what eventsim noted in the file, where it wrote it, or else the
     default named below.
@@ -98,6 +114,12 @@ def load_nir(
     exporter : {"snntorch", "norse", "spikingjelly", "sinabs", "rockpool"} or None
         Framework that wrote the file, whose known departures from NIR are then corrected, each
         with a row in the table. Default None: the file means what NIR defines.
+    reset_delay : bool or None
+        With ``exporter="snntorch"``: whether a reset acts in the step after the spike, in the
+        discrete model. Default True, as snnTorch's.
+    steps, encoder, encoder_scale
+        With an exporter: of the :class:`~eventsim.Discretization`. Without ``steps`` what needs
+        them asks; default encoder ``"bernoulli"``.
 
     Returns
     -------
@@ -133,7 +155,32 @@ def load_nir(
         "dt": dt, "time_unit": time_unit, "spike_area": spike_area, "decay": decay, "reset": reset,
         "multi_spike": multi_spike, "t_ref": t_ref, "recurrent_delay": recurrent_delay,
         "fires_at_equality": fires_at_equality, "norm_input": norm_input,
+        "reset_delay": reset_delay, "steps": steps, "encoder": encoder,
+        "encoder_scale": encoder_scale,
     }  # fmt: skip
+    return _read(path, given, exporter)[0]
+
+
+def load_with_steps(
+    path: str | os.PathLike[str] | Any, exporter: str | None = None, **given: Any
+) -> tuple[NirNetwork, Discretization | None]:
+    """What :func:`load_nir` gives, and the discrete model where an exporter is named.
+
+    Parameters
+    ----------
+    path, exporter, **given
+        As for :func:`load_nir`.
+    """
+    signature = inspect.signature(load_nir)
+    bound = signature.bind(path, exporter=exporter, **given)
+    bound.apply_defaults()
+    options = {name: bound.arguments[name] for name in signature.parameters}
+    return _read(options.pop("path"), options, options.pop("exporter"))
+
+
+def _read(
+    path: Any, given: Mapping[str, Any], exporter: str | None
+) -> tuple[NirNetwork, Discretization | None]:
     if not isinstance(path, str | os.PathLike):
         return _network(_raw_of_graph(path), "NIRGraph", given, exporter)
     with hdf5.opened(path, _WHAT) as file:
@@ -155,17 +202,17 @@ def _raw_of_file(file: Any) -> dict[str, Any]:
 
 def _network(
     raw: Mapping[str, Any], name: str, given: Mapping[str, Any], exporter: str | None
-) -> NirNetwork:
+) -> tuple[NirNetwork, Discretization | None]:
     """The network of nested dicts, with the options of :func:`load_nir`."""
-    if exporter != "sinabs" and given["norm_input"] is not None:
-        expected, got = "None without exporter='sinabs'", repr(given["norm_input"])
-        raise checks.fail("load_nir", "norm_input", expected, got)
     graph = flatten(raw, name)
-    own: list[Row] = []
-    if exporter is not None:
-        graph, given, own = corrected(exporter, graph, given)
-    options = Options.of(graph, given)
-    walk = Walk(graph, options)
+    found = Corrected(graph, dict(given), [])
+    if exporter is None:
+        check_training(given)
+    else:
+        found = Corrected(*corrected(exporter, graph, given))
+    options = Options.of(found.graph, found.options)
+    rules = Rules(found, options)
+    walk = Walk(found.graph, options, rules)
     try:
         network = walk.network()
     except RecursionError as error:
@@ -175,7 +222,13 @@ def _network(
             raise
         kind = UnsupportedNetwork if isinstance(error, UnsupportedNetwork) else FileError
         raise kind(f"{name}: {error}") from error
-    return NirNetwork(network, merged(table(graph, options, walk.rows), own), walk.ports)
+    rows = merged(table(found.graph, options, walk.rows), found)
+    if exporter is None:
+        disc = noted(graph, rows)
+    else:
+        neurons = [p.name for p in network if isinstance(p, Population)]
+        disc = discretization(graph, rules, neurons, given, options, rows)
+    return NirNetwork(network, rows, walk.ports), disc
 
 
 def _raw_of_graph(graph: Any) -> dict[str, Any]:

@@ -29,7 +29,9 @@ from eventsim.load.nir_file import Graph, Node
 from eventsim.load.nir_options import Options
 from eventsim.populations import Population
 
-__all__ = ["ANALOG", "NEURONS", "SPIKING", "Made", "accumulator", "make", "own_shape"]
+__all__ = [
+    "ANALOG", "NEURONS", "SPIKING", "Made", "accumulator", "make", "own_shape", "spread",
+]  # fmt: skip
 
 #: Fields of each type of neuron that have one value for each neuron.
 NEURONS: dict[str, tuple[str, ...]] = {
@@ -102,7 +104,7 @@ def make(
     """
 
     def value(name: str, finite: bool = True) -> Array:
-        return _spread(node, name, node.numbers(name, finite), shape)
+        return spread(node, name, node.numbers(name, finite), shape).astype(np.float64)
 
     kind = node.kind
     fields: dict[str, Any] = {"fires_at_equality": options.rule(node, "fires_at_equality", False)}
@@ -186,16 +188,14 @@ def _one(value: Any) -> Any:
     return value
 
 
-def _spread(node: Node, name: str, array: Any, shape: tuple[int, ...]) -> Array:
+def spread(node: Node, name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """One number for each neuron, in the order of the units."""
-    wide = array.astype(np.float64)
-    n = math.prod(shape)
-    if wide.size == n:
-        return wide.reshape(-1)
+    if array.size == math.prod(shape):
+        return array.reshape(-1)
     try:
-        return np.broadcast_to(wide, shape).reshape(-1)
+        return np.broadcast_to(array, shape).reshape(-1)
     except ValueError as error:
-        raise node.wrong(name, f"one number, or shape {shape}", f"shape {wide.shape}") from error
+        raise node.wrong(name, f"one number, or shape {shape}", f"shape {array.shape}") from error
 
 
 def _time(node: Node, name: str, tau: Array, options: Options) -> Array:
@@ -237,12 +237,12 @@ def _noted(node: Node, shape: tuple[int, ...], fields: dict[str, Any]) -> None:
     noted = replace(node, fields=node.notes)
     for name in NOTED:
         if name in node.notes:
-            fields[name] = _spread(noted, name, noted.numbers(name), shape)
+            fields[name] = spread(noted, name, noted.numbers(name), shape).astype(np.float64)
     if "r" in node.notes:
         # The file's r is such that a spike of the file's weight makes the same jump; the
         # currents of the population are to be multiplied by this one.
         stored = fields["r"]
-        fields["r"] = _spread(noted, "r", noted.numbers("r"), shape)
+        fields["r"] = spread(noted, "r", noted.numbers("r"), shape).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = fields["i_bias"] * stored / fields["r"]
         fields["i_bias"] = np.where(fields["i_bias"] == 0.0, 0.0, moved)

@@ -13,7 +13,7 @@ from eventsim import checks
 from eventsim.errors import FileError, InvalidType, UnsupportedNetwork
 from eventsim.load.nir_file import Graph, Node
 
-__all__ = ["Options", "Row", "implied_step"]
+__all__ = ["Options", "Row", "implied_step", "said_by"]
 
 #: A row of the table of assumptions: name, value, why.
 Row = tuple[str, str, str]
@@ -98,6 +98,24 @@ class Options:
             "step, as snnTorch, Norse, SpikingJelly and Rockpool mean it) or spike_area=..., as "
             f"the file does not say how strong a spike is, got neither{_hint(graph)}"
         )
+
+
+def said_by(exporter: str, given: Mapping[str, Any], asked: str) -> float:
+    """The step in seconds, which is needed; what the exporter says must not be given.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        ``dt`` is missing (``asked`` says what it is), or one of the others is there.
+    """
+    for name in ("time_unit", "spike_area", "recurrent_delay"):
+        if given[name] is not None:
+            raise checks.fail(
+                "load_nir", name, f"None, as exporter={exporter!r} says it", repr(given[name])
+            )
+    if given["dt"] is None:
+        raise checks.fail("load_nir", "dt", asked, None)
+    return checks.positive("load_nir", "dt", given["dt"])
 
 
 def _unit(graph: Graph, given: Any, dt: float | None) -> tuple[float, Row]:

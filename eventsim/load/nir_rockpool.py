@@ -19,16 +19,15 @@ from eventsim import checks
 from eventsim.discrete.frameworks import rockpool as rules
 from eventsim.errors import UnsupportedNetwork
 from eventsim.load.nir_file import Graph, Node
-from eventsim.load.nir_norse import said_by
-from eventsim.load.nir_options import Row
+from eventsim.load.nir_options import Row, said_by
 from eventsim.load.nir_rules import (
-    as_nir,
     demand,
     exact_only,
     neurons_of,
     per_neuron,
     without_steps,
 )
+from eventsim.load.nir_twins import Corrected
 from eventsim.step_rule import StepRule
 
 __all__ = ["rockpool", "rockpool_rules", "rockpool_step"]
@@ -39,7 +38,7 @@ KINDS = {"CubaLIF": "LIFTorch", "LI": "ExpSynTorch"}
 _CLOSE = 1e-5
 
 
-def rockpool(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any], list[Row]]:
+def rockpool(graph: Graph, given: dict[str, Any]) -> Corrected:
     """The graph of a file of Rockpool as NIR would have it, the options, and the corrections.
 
     Raises
@@ -52,7 +51,6 @@ def rockpool(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any]
     dt = said_by("rockpool", {**given, "dt": rockpool_step(graph, given)}, "the seconds of a step")
     made = rockpool_rules(graph, given)
     nodes, rows = without_steps(graph)
-    nodes |= {name: as_nir(nodes[name], rule, dt) for name, rule in made.items()}
     options = {**given, "dt": dt}
     kinds = {nodes[name].kind for name in made}
     how = "found in r" if given["dt"] is None else "given; it agrees with r"
@@ -82,7 +80,7 @@ def rockpool(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any]
         if given["fires_at_equality"] is None:
             options["fires_at_equality"] = True
             own.append(("threshold test", "v >= v_threshold", "as LIFTorch does; NIR has v >"))
-    return replace(graph, nodes=nodes), options, own
+    return Corrected(replace(graph, nodes=nodes), options, own, made)
 
 
 def rockpool_rules(graph: Graph, given: Mapping[str, Any]) -> dict[str, StepRule]:

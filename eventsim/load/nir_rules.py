@@ -1,13 +1,7 @@
-r"""Nodes of NIR files as the step rules of the framework that wrote them, and back.
-
-An exporter that is known by the rule of each of its layers (:class:`~eventsim.step_rule.StepRule`)
-needs no equations of its own: :func:`as_nir` gives a node the times, ``r`` and ``w_in`` with which
-NIR's equations are the continuous neurons of the rule, those of :func:`eventsim.from_torch`.
-"""
+"""What readers of NIR files share that make step rules of the nodes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.discrete.counterpart import counterpart
-from eventsim.errors import InvalidValue, UnsupportedNetwork
+from eventsim.errors import UnsupportedNetwork
 from eventsim.load.nir_file import Graph, Node
 from eventsim.load.nir_neurons import NEURONS, own_shape
 from eventsim.load.nir_options import Row
-from eventsim.step_rule import StepRule
 
-__all__ = ["as_nir", "demand", "exact_only", "neurons_of", "per_neuron", "without_steps"]
+__all__ = ["demand", "exact_only", "neurons_of", "per_neuron", "without_steps"]
 
 Array = NDArray[np.float64]
 
@@ -79,47 +71,6 @@ def exact_only(given: Mapping[str, Any], framework: str, factor: str) -> None:
             f"None or 'exact', as the factor of a step of {framework} is {factor}",
             repr(given["decay"]),
         )  # fmt: skip
-
-
-def as_nir(node: Node, rule: StepRule, dt: float) -> Node:
-    """The node with fields by which it is the continuous form of its rule.
-
-    Times are in seconds, and a spike has the area ``dt``.
-
-    Raises
-    ------
-    UnsupportedNetwork
-        The rule has no continuous form; the message names node and field.
-    """
-    shape = own_shape(node) or ()
-    n = math.prod(shape)
-    try:
-        made = counterpart(rule, node.name, n, dt)
-    except (UnsupportedNetwork, InvalidValue) as error:
-        raise type(error)(f"{node.where}: {error}") from error
-    population = made.population
-
-    def numbers(name: str) -> Array:
-        return population.array(name).reshape(shape)
-
-    gain = np.broadcast_to(np.asarray(made.gain, dtype=np.float64), n).reshape(shape)
-    fields: dict[str, Any] = {}
-    if node.kind == "IF":
-        fields["r"] = gain / dt
-    elif node.kind in ("LIF", "LI"):
-        fields["tau"], fields["r"] = numbers("tau_mem"), gain * numbers("tau_mem") / dt
-    else:
-        assert population.tau_syn is not None
-        tau_syn = np.broadcast_to(population.tau_syn[0], n).reshape(shape).astype(np.float64)
-        fields["tau_mem"], fields["tau_syn"] = numbers("tau_mem"), tau_syn
-        fields["r"], fields["w_in"] = numbers("r"), gain * tau_syn / dt
-    for name, values in fields.items():
-        if not np.isfinite(values).all():
-            raise UnsupportedNetwork(
-                f"{node.where}: {name}: expected a factor of a step below 1 in float32, got a time "
-                "constant too long for it"
-            )
-    return replace(node, fields={**node.fields, **fields})
 
 
 def without_steps(graph: Graph) -> tuple[dict[str, Node], list[Row]]:

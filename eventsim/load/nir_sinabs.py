@@ -19,16 +19,15 @@ from eventsim import checks
 from eventsim.discrete.frameworks import sinabs as rules
 from eventsim.errors import InvalidType
 from eventsim.load.nir_file import Graph, Node
-from eventsim.load.nir_norse import said_by
-from eventsim.load.nir_options import Row
+from eventsim.load.nir_options import Row, said_by
 from eventsim.load.nir_rules import (
-    as_nir,
     demand,
     exact_only,
     neurons_of,
     per_neuron,
     without_steps,
 )
+from eventsim.load.nir_twins import Corrected
 from eventsim.step_rule import StepRule
 
 __all__ = ["sinabs", "sinabs_rules"]
@@ -37,7 +36,7 @@ __all__ = ["sinabs", "sinabs_rules"]
 KINDS = {"IF": "IAF", "LIF": "LIF", "LI": "ExpLeak"}
 
 
-def sinabs(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any], list[Row]]:
+def sinabs(graph: Graph, given: dict[str, Any]) -> Corrected:
     """The graph of a file of sinabs as NIR would have it, the options, and what was corrected.
 
     Raises
@@ -51,7 +50,6 @@ def sinabs(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any], 
     dt = said_by("sinabs", given, "the seconds that a step stands for, as sinabs counts in steps")
     made = sinabs_rules(graph, given)
     nodes, rows = without_steps(graph)
-    nodes |= {name: as_nir(nodes[name], rule, dt) for name, rule in made.items()}
     options = {**given, "dt": dt}
     kinds = {nodes[name].kind for name in made}
     own: list[Row] = [
@@ -75,7 +73,7 @@ def sinabs(graph: Graph, given: dict[str, Any]) -> tuple[Graph, dict[str, Any], 
         own.append(("r of IF nodes", "1 / dt", "written as 1, for v += w"))
     if kinds & {"IF", "LIF"}:
         own += _spikes(given, options)
-    return replace(graph, nodes=nodes), options, own
+    return Corrected(replace(graph, nodes=nodes), options, own, made)
 
 
 def sinabs_rules(graph: Graph, given: Mapping[str, Any]) -> dict[str, StepRule]:

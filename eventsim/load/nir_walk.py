@@ -19,6 +19,7 @@ from eventsim.load.nir_linear import LINEAR, Step, step
 from eventsim.load.nir_maps import Path
 from eventsim.load.nir_neurons import ANALOG, NEURONS, SPIKING, Made, accumulator, make, own_shape
 from eventsim.load.nir_options import Options, Row
+from eventsim.load.nir_twins import Rules
 from eventsim.network import Network
 from eventsim.pooling import SumPool2d
 from eventsim.populations import Input
@@ -43,8 +44,8 @@ class _Out:
 class Walk:
     """Builds the network of a graph; ``ports`` and ``table`` are filled by :meth:`network`."""
 
-    def __init__(self, graph: Graph, options: Options) -> None:
-        self.graph, self.options = graph, options
+    def __init__(self, graph: Graph, options: Options, rules: Rules) -> None:
+        self.graph, self.options, self.rules = graph, options, rules
         self.ports: dict[str, tuple[str, ...]] = {}
         self._before: dict[str, list[str]] = {name: [] for name in graph.nodes}
         self._after: dict[str, list[str]] = {name: [] for name in graph.nodes}
@@ -80,12 +81,7 @@ class Walk:
             elif node.kind in NEURONS or (node.kind == "Output" and self._needs_neurons(node)):
                 incoming = self._incoming(name)
                 shape = self._population_shape(name, incoming.paths)
-                fed = bool(incoming.paths)
-                self._note_bias(node, incoming.constant)
-                if node.kind == "Output":
-                    made[name] = accumulator(node, shape, incoming.constant, self.options)
-                else:
-                    made[name] = make(node, shape, incoming.constant, fed, self.options, self.graph)
+                made[name] = self._made(node, shape, incoming)
                 populations[name] = made[name].population
         projections = [
             projection
@@ -98,6 +94,31 @@ class Walk:
         listed = sorted(populations, key=lambda name: first.get(name, len(first)))
         projections = delay_cycles(self.graph.file, projections, self.options, self.rows)
         return Network([populations[name] for name in listed], projections)
+
+    def _made(self, node: Node, shape: Shape, incoming: _Out) -> Made:
+        """The population of a node."""
+        if node.name in self.rules:
+            bias, feedback_bias = self._biases(node.name)
+            return self.rules.made(node, shape, bias, feedback_bias, self.rows)
+        if node.kind == "Output" and self.rules.cells:
+            return self.rules.summed(node, shape, incoming.constant)
+        self._note_bias(node, incoming.constant)
+        if node.kind == "Output":
+            return accumulator(node, shape, incoming.constant, self.options)
+        fed = bool(incoming.paths)
+        return make(node, shape, incoming.constant, fed, self.options, self.graph)
+
+    def _biases(self, name: str) -> tuple[Array | None, Array | None]:
+        """Constants into neurons, and those that come with their own spikes."""
+        bias: Array | None = None
+        feedback_bias: Array | None = None
+        for a in self._before[name]:
+            out = self._out(a)
+            if out.paths and all(path.source == name for path in out.paths):
+                feedback_bias = _sum(feedback_bias, out.constant)
+            else:
+                bias = _sum(bias, out.constant)
+        return bias, feedback_bias
 
     def _order(self) -> list[str]:
         """All nodes, by their distance from the Inputs, then in the order of the file."""

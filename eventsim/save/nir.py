@@ -18,6 +18,7 @@ import nir
 import numpy as np
 
 from eventsim import __version__
+from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.load import hdf5
 from eventsim.load.nir_file import NOTE
@@ -35,6 +36,7 @@ __all__ = ["save_nir", "to_nir"]
 def save_nir(
     path: str | os.PathLike[str],
     net: Network,
+    disc: Discretization | None = None,
     *,
     lossy: bool = False,
     overwrite: bool = False,
@@ -49,6 +51,8 @@ def save_nir(
         Neurons with delta synapses only become LIF, IF, LI or I nodes, those with one receptor
         CubaLIF or CubaLI; projections become Linear, Affine, Conv2d, SumPool2d, AvgPool2d, Scale
         and Delay.
+    disc : Discretization, optional
+        The discrete model, for the metadata; only :func:`eventsim.load` reads it.
     lossy : bool
         What NIR cannot hold is refused by default. True: refractory periods, subtracting resets,
         initial potentials, adaptation and the width of pulses are left to the metadata, which
@@ -68,7 +72,7 @@ def save_nir(
     FileError
         The file exists or cannot be written.
     InvalidType
-        ``net`` is no Network.
+        ``net`` is no Network, or ``disc`` no Discretization.
 
     Examples
     --------
@@ -81,17 +85,21 @@ def save_nir(
     >>> loaded.fingerprint() == net.fingerprint()
     True
     """
-    graph = to_nir(net, lossy=lossy)
+    graph = to_nir(net, disc, lossy=lossy)
     with new_file(path, overwrite) as temporary:
         nir.write(temporary, graph)
         hdf5.seal(temporary)
     return Path(path)
 
 
-def to_nir(net: Network, *, lossy: bool = False) -> nir.NIRGraph:
+def to_nir(
+    net: Network, disc: Discretization | None = None, *, lossy: bool = False
+) -> nir.NIRGraph:
     """The network as a graph in memory; parameters and errors are those of :func:`save_nir`."""
     if not isinstance(net, Network):
         raise InvalidType(f"save_nir: net: expected a Network, got {type(net).__name__}")
+    if disc is not None and not isinstance(disc, Discretization):
+        raise InvalidType(f"save_nir: disc: expected a Discretization, got {type(disc).__name__}")
     lost: list[str] = []
     shapes = {p.name: _shape(net, p) for p in net}
     nodes: dict[str, Any] = {}
@@ -126,6 +134,8 @@ def to_nir(net: Network, *, lossy: bool = False) -> nir.NIRGraph:
         "spike_area": 1.0,
         "populations": json.dumps([p.name for p in net]),
     }
+    if disc is not None:
+        metadata["discretization"] = json.dumps(disc.to_dict())
     if lost:
         metadata["lost"] = json.dumps(lost)
     return nir.NIRGraph(

@@ -17,6 +17,7 @@ from norse.torch.functional.iaf import IAFParameters
 from norse.torch.functional.reset import reset_subtract
 from norse.torch.utils.export_nir import to_nir
 
+from tests.frameworks import record_nir
 from tests.frameworks.record_norse import dyadic
 from tests.frameworks.records import FOLDER
 
@@ -56,10 +57,32 @@ def networks() -> list[Any]:
     return nets
 
 
+def spikes() -> list[dict[str, Any]]:
+    """What the modules do."""
+    cases = []
+    for number, net in enumerate(networks()):
+        cells = [part for part in net if not isinstance(part, torch.nn.Linear)]
+        x = record_nir.inputs(np.random.default_rng(number), 5)
+        options = {"exporter": "norse", "reset": ("value", "subtract")[number]}
+        found = record_nir.spikes(cells, x, stepping(net))
+        cases.append({"file": f"norse_{number}.nir", "options": options, "x": x, "spikes": found})
+    return cases
+
+
+def stepping(net: Any) -> Any:
+    """One step of a network that gives its states."""
+
+    def step(x: Any, state: Any) -> Any:
+        return net(x, state)[1]
+
+    return step
+
+
 def main(folder: Path = FOLDER) -> None:
     for number, net in enumerate(networks()):
         graph = to_nir(net, torch.zeros(1, 5), dt=STEP)
         nir.write(folder / f"norse_{number}.nir", graph)
+    record_nir.store("norse", spikes(), folder)
 
 
 if __name__ == "__main__":

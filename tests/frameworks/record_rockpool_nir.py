@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import nir
+import numpy as np
 import torch
 from rockpool.nn.combinators import Sequential
 from rockpool.nn.modules import ExpSynTorch, LIFTorch, LinearTorch
 from rockpool.nn.modules.torch.nir import to_nir
 
+from tests.frameworks import record_nir
 from tests.frameworks.nir_files import set_weights
 from tests.frameworks.records import FOLDER
 
@@ -49,8 +51,18 @@ def export(net: Any, sample: Any = None) -> Any:
         return to_nir(net, sample)
 
 
+def spikes() -> list[dict[str, Any]]:
+    """What the modules do."""
+    net, x = network(), record_nir.inputs(np.random.default_rng(0), 5)
+    neurons = [part for part in net if isinstance(part, LIFTorch)]
+    found = record_nir.spikes_at_once(net, neurons, x)
+    case = {"file": "rockpool_0.nir", "options": {"exporter": "rockpool"}, "x": x, "spikes": found}
+    return [case]
+
+
 def main(folder: Path = FOLDER) -> None:
     nir.write(folder / "rockpool_0.nir", export(network()))
+    record_nir.store("rockpool", spikes(), folder)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import nir
+import numpy as np
 import sinabs.layers as sl
 import torch
 from sinabs.nir import to_nir
 
+from tests.frameworks import record_nir
 from tests.frameworks.nir_files import set_weights
 from tests.frameworks.records import FOLDER
 
@@ -42,8 +44,18 @@ def export(net: Any, sample: Any) -> Any:
         return to_nir(net, sample)
 
 
+def spikes() -> list[dict[str, Any]]:
+    """What the modules do."""
+    net, x = network(), record_nir.inputs(np.random.default_rng(0), 5)
+    scaled = {"3": True, "5": False, "7": False}
+    options = {"exporter": "sinabs", "reset": "subtract", "multi_spike": True, "norm_input": scaled}
+    found = record_nir.spikes_at_once(net, [net[1], net[3], net[5]], x)
+    return [{"file": "sinabs_0.nir", "options": options, "x": x, "spikes": found}]
+
+
 def main(folder: Path = FOLDER) -> None:
     nir.write(folder / "sinabs_0.nir", export(network(), torch.zeros(1, 7, 5)))
+    record_nir.store("sinabs", spikes(), folder)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from spikingjelly.activation_based import layer, neuron
 from spikingjelly.activation_based.nir_exchange.to_nir import export_to_nir
 
+from tests.frameworks import record_nir
 from tests.frameworks.record_spikingjelly import dyadic
 from tests.frameworks.records import FOLDER
 
@@ -37,8 +38,27 @@ def network() -> Any:
     return net
 
 
+def spikes() -> list[dict[str, Any]]:
+    """What the modules do."""
+    net = network()
+    x = record_nir.inputs(np.random.default_rng(0), 5)
+
+    def step(part: Any, state: Any) -> None:
+        net(part)
+
+    return [
+        {
+            "file": "spikingjelly_0.nir",
+            "options": {"exporter": "spikingjelly", "reset": "value"},
+            "x": x,
+            "spikes": record_nir.spikes(list(net[1::2]), x, step),
+        }
+    ]
+
+
 def main(folder: Path = FOLDER) -> None:
     export_to_nir(network(), torch.zeros(1, 5), save_path=folder / "spikingjelly_0.nir", dt=STEP)
+    record_nir.store("spikingjelly", spikes(), folder)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from eventsim.convolution import Conv2d
 from eventsim.discrete.counterpart import Options, counterpart
+from eventsim.discrete.frameworks.readout import summed_spikes
 from eventsim.discretization import Discretization
 from eventsim.errors import EventsimError, InvalidValue, UnsupportedNetwork
 from eventsim.load import nir_maps
@@ -211,10 +212,7 @@ class _Builder:
         return _Neurons(made.population, made.gain, made.receptor)
 
     def _readout(self, name: str, readout: Readout, projections: list[Any]) -> Population:
-        rule = StepRule(
-            "readout", leak=1.0, v_threshold=np.inf, reset="none",
-            bias=0.0 if readout.bias is None else readout.bias,
-        )  # fmt: skip
+        rule = summed_spikes(0.0 if readout.bias is None else readout.bias)
         self.cells[name] = rule
         made = counterpart(rule, name, _tidy(readout.shape), self.dt, self.options)
         projections += self._arrivals(readout.chains, _Neurons(made.population))
