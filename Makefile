@@ -24,8 +24,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FRAMEWORKS := $(VENV)/frameworks
 FRAMEWORKS_PIP := $(FRAMEWORKS)/bin/python -m pip --disable-pip-version-check
-SNNTORCH := $(VENV)/snntorch
-SNNTORCH_PIP := $(SNNTORCH)/bin/python -m pip --disable-pip-version-check
+EXPORTERS := $(VENV)/exporters
+EXPORTERS_PIP := $(EXPORTERS)/bin/python -m pip --disable-pip-version-check
 PEERS := $(VENV)/peers
 PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
@@ -77,19 +77,19 @@ $(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	-$(FRAMEWORKS_PIP) install --quiet --no-deps spikingtorch
 	touch $@
 
-# snnTorch exports to a newer nir than sinabs allows beside it.
-$(SNNTORCH)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
-	$(BIN)/python -m venv $(SNNTORCH)
-	$(SNNTORCH)/bin/python tools/install_torch.py
-	$(SNNTORCH_PIP) install --quiet --editable ".[snntorch]" "nir>=1.0.5" nirtorch \
+# snnTorch and SpikingJelly export with a newer nir than sinabs allows beside it.
+$(EXPORTERS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python -m venv $(EXPORTERS)
+	$(EXPORTERS)/bin/python tools/install_torch.py
+	$(EXPORTERS_PIP) install --quiet --editable ".[snntorch,spikingjelly]" "nir>=1.0.5" "nirtorch>=2.6" \
 	  hypothesis pytest
 	touch $@
 
-test-frameworks: $(FRAMEWORKS)/stamp $(SNNTORCH)/stamp
+test-frameworks: $(FRAMEWORKS)/stamp $(EXPORTERS)/stamp
 	PIP_NO_INDEX=1 $(FRAMEWORKS)/bin/python -m pytest tests/frameworks \
 	  tests/test_framework_records.py \
 	  tests/test_gallery.py --ignore=tests/frameworks/test_snntorch_nir.py $(ARGS)
-	$(SNNTORCH)/bin/python -m pytest tests/frameworks/test_snntorch_nir.py \
+	$(EXPORTERS)/bin/python -m pytest tests/frameworks/test_snntorch_nir.py \
 	  tests/frameworks/test_exporters.py $(ARGS)
 
 check: $(VENV)/dev.stamp
