@@ -97,14 +97,7 @@ def norse(rng: np.random.Generator, path: Path) -> Any:
         graph = to_nir(net, torch.zeros(1, 5) if NEW_NIRTORCH else torch.zeros(5), dt=DT)
     nir.write(path, graph)
 
-    def run(module: Any, x: Any) -> Any:
-        state, out = None, []
-        for part in x:
-            spikes, state = module(part, state)
-            out.append(spikes)
-        return torch.stack(out)
-
-    return net, {"exporter": "norse", "reset": reset}, stepping(net), run
+    return net, {"exporter": "norse", "reset": reset}, stepping(net), "step"
 
 
 def spikingjelly(rng: np.random.Generator, path: Path) -> Any:

@@ -47,14 +47,7 @@ def norse() -> Any:
     for tensor in (net[1].input_weights, net[1].recurrent_weights):
         tensor.data = torch.round(tensor.data * 256) / 256
 
-    def run(module: Any, x: Any) -> Any:
-        state, out = None, []
-        for part in x:
-            spikes, state = module(part, state)
-            out.append(spikes)
-        return torch.stack(out)
-
-    return es.from_torch(net, spikes(5, True), dt=DT, run=run), 5
+    return es.from_torch(net, spikes(5, True), dt=DT, run="step"), 5
 
 
 def snntorch() -> Any:

@@ -42,6 +42,28 @@ def _per_step(dt: float, inverse: Any) -> Any:
     return inverse.dtype.type(dt) * inverse
 
 
+def _euler(
+    where: str,
+    dt: float,
+    tau_mem_inv: Any,
+    v_leak: Any,
+    *,
+    tau_syn_inv: Any = None,
+    tau_adapt_inv: Any = None,
+    **others: Any,
+) -> StepRule:
+    """Rule of the class ``where``; current and threshold move where their rates are given."""
+    dt = checks.positive(where, "dt", dt)
+    if tau_syn_inv is not None:
+        current = {"order": "input, membrane, decay", "synapse_leak": _per_step(dt, tau_syn_inv)}
+        others = {"synapse": "euler", **current, **others}
+    if tau_adapt_inv is not None:
+        others["adapt_leak"] = _per_step(dt, tau_adapt_inv)
+    rest = _number(v_leak)
+    leak = _per_step(dt, tau_mem_inv)
+    return StepRule(where, membrane="euler", leak=leak, v_leak=rest, v_init=rest, **others)
+
+
 def lif_box(
     *,
     tau_mem_inv: Any = 1e2,
@@ -134,19 +156,14 @@ def lif(
     >>> rule.leak, rule.synapse_leak, rule.order
     (0.125, 0.25, 'input, membrane, decay')
     """
-    where = "norse.LIFCell"
-    dt = checks.positive(where, "dt", dt)
-    return StepRule(
-        where,
-        membrane="euler",
-        leak=_per_step(dt, tau_mem_inv),
-        synapse="euler",
-        synapse_leak=_per_step(dt, tau_syn_inv),
-        order="input, membrane, decay",
-        v_leak=_number(v_leak),
+    return _euler(
+        "norse.LIFCell",
+        dt,
+        tau_mem_inv,
+        v_leak,
+        tau_syn_inv=tau_syn_inv,
         v_threshold=_number(v_th),
         v_reset=_number(v_reset),
-        v_init=_number(v_leak),
     )
 
 
@@ -192,21 +209,17 @@ def lsnn(
     >>> rule.adaptation, rule.adapt_leak, rule.adapt_jump
     ('threshold', 0.015625, 0.5)
     """
-    where = "norse.LSNNCell"
-    dt = checks.positive(where, "dt", dt)
-    return StepRule(
-        where,
-        membrane="euler",
-        leak=_per_step(dt, tau_mem_inv),
-        synapse="euler",
-        synapse_leak=_per_step(dt, tau_syn_inv),
+    return _euler(
+        "norse.LSNNCell",
+        dt,
+        tau_mem_inv,
+        v_leak,
+        tau_syn_inv=tau_syn_inv,
+        tau_adapt_inv=tau_adapt_inv,
         order="membrane, decay, input",
-        v_leak=_number(v_leak),
         v_threshold=_number(v_th),
         v_reset=_number(v_reset),
-        v_init=_number(v_leak),
         adaptation="threshold",
-        adapt_leak=_per_step(dt, tau_adapt_inv),
         adapt_jump=_number(beta),
     )
 
@@ -240,18 +253,13 @@ def li(
     >>> rule.leak, rule.synapse_leak, rule.v_threshold
     (0.125, 0.25, inf)
     """
-    where = "norse.LICell"
-    dt = checks.positive(where, "dt", dt)
-    return StepRule(
-        where,
-        membrane="euler",
-        leak=_per_step(dt, tau_mem_inv),
-        synapse="euler",
-        synapse_leak=_per_step(dt, tau_syn_inv),
-        order="input, membrane, decay",
-        v_leak=_number(v_leak),
+    return _euler(
+        "norse.LICell",
+        dt,
+        tau_mem_inv,
+        v_leak,
+        tau_syn_inv=tau_syn_inv,
         v_threshold=np.inf,
-        v_init=_number(v_leak),
         reset="none",
     )
 
@@ -282,17 +290,7 @@ def li_box(*, tau_mem_inv: Any = 1e2, v_leak: Any = 0.0, dt: float = 1e-3) -> St
     >>> li_box(tau_mem_inv=128.0, dt=2.0**-10).equation
     'v = v + leak ((v_leak - v) + x); v > theta'
     """
-    where = "norse.LIBoxCell"
-    dt = checks.positive(where, "dt", dt)
-    return StepRule(
-        where,
-        membrane="euler",
-        leak=_per_step(dt, tau_mem_inv),
-        v_leak=_number(v_leak),
-        v_threshold=np.inf,
-        v_init=_number(v_leak),
-        reset="none",
-    )
+    return _euler("norse.LIBoxCell", dt, tau_mem_inv, v_leak, v_threshold=np.inf, reset="none")
 
 
 def iaf(*, v_th: Any = 1.0, v_reset: Any = 0.0) -> StepRule:
