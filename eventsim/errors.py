@@ -13,6 +13,7 @@ __all__ = [
     "InvalidType",
     "InvalidValue",
     "MissingExtra",
+    "UncomparedWarning",
     "UnsupportedNetwork",
 ]
 
@@ -44,6 +45,10 @@ class MissingExtra(EventsimError, ImportError):
         super().__init__(
             f'{purpose} needs the package {package!r}: pip install "eventsim[{extra}]"'
         )
+
+
+class UncomparedWarning(UserWarning):
+    """A module was loaded by a sample input on which nothing spikes, so nothing was compared."""
 
 
 class IncompleteRunWarning(UserWarning):

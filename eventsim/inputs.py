@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.current_steps import ordered_steps
 from eventsim.errors import InvalidType, InvalidValue, UnsupportedNetwork
 from eventsim.network import Network
 from eventsim.populations import Population
@@ -116,6 +115,10 @@ def check_currents(
     net: Network, currents: Mapping[str, Any] | None, t_from: float
 ) -> dict[str, NDArray[np.float64]]:
     """Steps of external currents as arrays [k, (time, neuron, value)] sorted by (time, neuron)."""
+    if not checks.mapping("simulate", "currents", currents):
+        return {}
+    from eventsim.current_steps import ordered_steps  # loads the compiler
+
     checked = {}
     for name, steps in checks.mapping("simulate", "currents", currents).items():
         where = f"currents of {name!r}"

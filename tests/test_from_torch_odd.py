@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import eventsim as es
-from eventsim.errors import EventsimError, FileError
+from eventsim.errors import EventsimError, FileError, UncomparedWarning
 from eventsim.load.modules import recognise
 from tests.madeup import Keeping, Leaky
 
@@ -249,7 +249,7 @@ def test_refused(net, message):
 @pytest.mark.parametrize(
     ("between", "name"),
     [
-        (nn.ReLU(inplace=True), "relu"),
+        (nn.Sigmoid(), "sigmoid"),
         (nn.BatchNorm1d(8, track_running_stats=False), "batch_norm"),
         (each(lambda x: F.dropout(x, 0.5, True)), "dropout"),
         (each(lambda x: torch.view_as_complex(x.reshape(-1, 4, 2)).real.repeat(1, 2)), "complex"),
@@ -272,12 +272,16 @@ def test_refused_between(between, name):
         (spikes().to_sparse(), "sample_input: expected a dense tensor"),
         (spikes().to("meta"), "sample_input: expected a dense tensor"),
         (spikes().double(), r"fc1 \(torch.Linear\): run: expected a module that runs"),
-        (torch.zeros(STEPS, SAMPLES, 6), "sample_input: expected one on which neurons spike"),
     ],
 )
 def test_refused_inputs(x, message):
     with pytest.raises(EventsimError, match=message):
         es.from_torch(Net(), x, dt=DT)
+
+
+def test_inputs_on_which_nothing_spikes_are_told():
+    with pytest.warns(UncomparedWarning, match="sample_input: no neuron spiked in"):
+        es.from_torch(Net(), torch.zeros(STEPS, SAMPLES, 6), dt=DT)
 
 
 def test_layers_that_are_silent_are_told():

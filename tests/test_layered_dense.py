@@ -258,3 +258,23 @@ def test_sums_of_pulses_stay_clean(n):
     got = es.simulate(net, {"in": train}, 7.0, engine="layered")
     assert wanted.counts["a"].sum() > 1000
     assert_same_spikes(Layers(net, [train], [{}], exact=False), wanted, got)
+
+
+@pytest.mark.parametrize("value", [0.8, 1.5])  # where it leads: below threshold, and above
+def test_layers_that_hear_no_spikes_follow_their_currents(value):
+    net = es.Network(
+        [
+            es.Population("first", 3, tau_mem=10e-3, t_ref=1e-3),
+            es.Population("out", 2, tau_mem=10e-3),
+        ],
+        [es.Dense("first", "out", np.full((3, 2), 0.4))],
+    )
+    steps = {"first": [(1e-3 * k, k, value) for k in range(3)]}
+    layered, queue = (
+        es.simulate(net, {}, 0.05, currents=steps, engine=engine) for engine in ("layered", "queue")
+    )
+    assert (layered.counts["first"].sum() > 0) == (value > 1.0)
+    for name in ("first", "out"):
+        ours, theirs = layered.spikes[name], queue.spikes[name]
+        np.testing.assert_allclose(ours.times, theirs.times, rtol=1e-14)
+        np.testing.assert_array_equal(ours.senders, theirs.senders)

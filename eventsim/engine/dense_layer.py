@@ -80,7 +80,8 @@ class DenseLayer:
     ) -> Batch | None:
         """Spikes of the layer for all samples; None when there are more than ``limit``."""
         if self.plain:
-            deltas, n_blocks = self._deltas(spikes), self.theta.size // BLOCK
+            deltas = self._deltas(spikes, step_at.size - 1)
+            n_blocks = self.theta.size // BLOCK
             changes, change_at, fit = lane_steps(
                 steps, step_at, deltas.times, deltas.bounds, self.units, n_blocks
             )
@@ -107,11 +108,10 @@ class DenseLayer:
         times, senders, at = in_order(out, len(table), not (driven or at_start))
         return Batch(times, senders, at[bounds])
 
-    def _deltas(self, spikes: dict[str, Batch]) -> Batch:
+    def _deltas(self, spikes: dict[str, Batch], samples: int) -> Batch:
         """What reaches a layer of deltas: times and rows."""
         if len(self.sources) == 1 and self.sources[0][1] == 0:
             return spikes[self.sources[0][0]]
-        samples = max((len(batch) for batch in spikes.values()), default=0)
         none = np.zeros(0, dtype=STEP)
         ops, bounds = operations(self.sources, spikes, none, np.zeros(samples + 1, dtype=np.int64))
         return Batch(ops["time"].copy(), ops["row"].astype(np.int64), bounds)

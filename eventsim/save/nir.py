@@ -9,6 +9,7 @@ begin with ``eventsim_``; :func:`eventsim.load` then needs no options.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -115,8 +116,7 @@ def to_nir(
             )
         if isinstance(population, Input):
             shape = shapes[population.name]
-            own = {} if shape == population.shape else {f"{NOTE}shape": np.array(population.shape)}
-            nodes[population.name] = nir.Input(np.array(shape), metadata=own)
+            nodes[population.name] = _input(population, shape)
         else:
             nodes[population.name] = _neurons(net, population, shapes[population.name], lost)
     links = Links(net, shapes, nodes, lost)
@@ -173,6 +173,18 @@ def _neurons(net: Network, population: Population, shape: Shape, lost: list[str]
             "goes through its synapse, got None"
         )
     return neuron_node(population, shape, lost)
+
+
+def _input(population: Input, shape: tuple[int, ...]) -> Any:
+    """A node of this shape, which notes that of the population where it is another one."""
+    if shape == population.shape:
+        return nir.Input(np.array(shape))
+    if "metadata" not in {field.name for field in dataclasses.fields(nir.Input)}:
+        raise UnsupportedNetwork(
+            f"save_nir: Input {population.name!r}: shape: expected nir 1.0.5 or newer to note "
+            f"{population.shape} beside {shape}, got nir {nir.__version__}"
+        )
+    return nir.Input(np.array(shape), metadata={f"{NOTE}shape": np.array(population.shape)})
 
 
 def _outputs(

@@ -52,7 +52,7 @@ def test_export_is_the_module(number: int, tmp_path: Path) -> None:
     found = es.load_nir(tmp_path / "net.nir", exporter="rockpool", **given)
     rows = {name: (value, why) for name, value, why in found.assumptions}
     assert rows["step"] == (f"{dt:g} s", "found in r" if number % 2 else "given; it agrees with r")
-    made, _ = es.from_torch(net, torch.zeros(1, 7, n_in), dt=dt)
+    made, _ = es.from_torch(net, torch.ones(1, 7, n_in), dt=dt)
     # Factors that were trained become float32 time constants and factors again.
     for ours, theirs in zip(found.network.populations[1:], made.populations[1:], strict=True):
         np.testing.assert_allclose(ours.array("tau_mem"), theirs.array("tau_mem"), rtol=4e-6)
@@ -79,7 +79,7 @@ def test_trained_time_constants_in_memory() -> None:
     with pytest.warns(DeprecationWarning):
         graph = to_nir(net)
     read = es.load_nir(graph, exporter="rockpool").network
-    made, _ = es.from_torch(net, torch.zeros(1, 7, 3), dt=1e-3)
+    made, _ = es.from_torch(net, torch.ones(1, 7, 3), dt=1e-3)
     assert_same(read, made, nir_files.spikes(3, 0, 0.06), 0.06, 1, 1e-7)
 
 

@@ -71,7 +71,7 @@ def test_export_is_the_module(number: int, tmp_path: Path) -> None:
     nir.write(tmp_path / "net.nir", record_sinabs_nir.export(net, sample))
     said = {"dt": DT, "exporter": "sinabs", **given, "norm_input": normed or None}
     read = es.load_nir(tmp_path / "net.nir", **said).network
-    made, _ = es.from_torch(net, sample, dt=DT)
+    made, _ = es.from_torch(net, torch.ones_like(sample), dt=DT)
     assert_same(read, made, nir_files.spikes(n_in, number, STOP), STOP, 50, 1e-4 * DT)
 
 
@@ -99,7 +99,7 @@ def test_convolutions_in_memory() -> None:
     graph = record_sinabs_nir.export(net, sample)
     given = {"reset": "subtract", "multi_spike": True, "norm_input": False}
     read = es.load_nir(graph, dt=DT, exporter="sinabs", **given).network
-    made, _ = es.from_torch(net, sample, dt=DT)
+    made, _ = es.from_torch(net, torch.ones_like(sample), dt=DT)
     assert [p.shape for p in read.populations[1:]] == [p.shape for p in made.populations[1:]]
     assert_same(read, made, nir_files.spikes(64, 3, STOP, 600), STOP, 100, 1e-4 * DT)
 

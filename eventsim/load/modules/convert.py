@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.discrete.counterpart import Options
 from eventsim.discretization import Discretization
-from eventsim.errors import InvalidType, UnsupportedNetwork
+from eventsim.errors import InvalidType, UncomparedWarning, UnsupportedNetwork
 from eventsim.load.modules.build import build
 from eventsim.load.modules.expressions import Expression
 from eventsim.load.modules.graph import Graph
@@ -74,6 +75,13 @@ def converted(
         if not spikes.any() and not trace.neurons[path].readout
     ]
     samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
+    if not found.spikes and not found.numbers:
+        warnings.warn(
+            f"{WHERE}: sample_input: no neuron spiked in {graph.steps} steps of {samples}, so that "
+            "nothing was compared with the module: give more of it, or a stronger one",
+            UncomparedWarning,
+            stacklevel=3,
+        )
     told = f"{found.spikes} spikes in {found.steps} steps of {samples}"
     rows.append(("comparison with the module", told, "all equal"))
     if built.readouts or found.numbers:
