@@ -26,6 +26,7 @@ FRAMEWORKS := $(VENV)/frameworks
 FRAMEWORKS_PIP := $(FRAMEWORKS)/bin/python -m pip --disable-pip-version-check
 EXPORTERS := $(VENV)/exporters
 EXPORTERS_PIP := $(EXPORTERS)/bin/python -m pip --disable-pip-version-check
+NEW_NIR := $(VENV)/nir
 PEERS := $(VENV)/peers
 PEERS_PIP := $(PEERS)/bin/python -m pip --disable-pip-version-check
 
@@ -67,7 +68,8 @@ test-browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest browser_tests $(ARGS)
 
 # The frameworks pull in old versions of other packages, so they get an environment of their own.
-# Their tests are left out for those that an index does not have.
+# Their tests are left out for those that an index does not have. sinabs wants an old nir, while
+# eventsim writes files with a newer one, which stands beside.
 $(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	$(BIN)/python -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/python tools/install_torch.py
@@ -75,6 +77,7 @@ $(FRAMEWORKS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 	  ".[norse,rockpool,sinabs,snntorch,spikingjelly]" nirtorch \
 	  hypothesis pytest scikit-learn
 	-$(FRAMEWORKS_PIP) install --quiet --no-deps spikingtorch
+	$(FRAMEWORKS_PIP) install --quiet --no-deps --target $(NEW_NIR) "nir>=1.0.5"
 	touch $@
 
 # snnTorch and SpikingJelly export with a newer nir than sinabs allows beside it.
@@ -88,7 +91,10 @@ $(EXPORTERS)/stamp: pyproject.toml tools/install_torch.py | $(BIN)/python
 test-frameworks: $(FRAMEWORKS)/stamp $(EXPORTERS)/stamp
 	PIP_NO_INDEX=1 $(FRAMEWORKS)/bin/python -m pytest tests/frameworks \
 	  tests/test_framework_records.py \
-	  tests/test_gallery.py --ignore=tests/frameworks/test_snntorch_nir.py $(ARGS)
+	  tests/test_gallery.py --ignore=tests/frameworks/test_snntorch_nir.py \
+	  --ignore=tests/frameworks/test_round_trips.py $(ARGS)
+	PIP_NO_INDEX=1 PYTHONPATH=$(NEW_NIR) $(FRAMEWORKS)/bin/python -m pytest \
+	  tests/frameworks/test_round_trips.py $(ARGS)
 	$(EXPORTERS)/bin/python -m pytest tests/frameworks/test_snntorch_nir.py \
 	  tests/frameworks/test_exporters.py $(ARGS)
 

@@ -8,28 +8,22 @@ and the discrete twin are made. Nothing of this happens unless the user names th
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from eventsim import checks
 from eventsim.load.nir_file import Graph
-from eventsim.load.nir_norse import norse
 from eventsim.load.nir_options import Row
-from eventsim.load.nir_rockpool import rockpool
-from eventsim.load.nir_sinabs import sinabs
-from eventsim.load.nir_snntorch import snntorch
-from eventsim.load.nir_spikingjelly import spikingjelly
 from eventsim.load.nir_twins import OF_ONE, Corrected
 
 __all__ = ["EXPORTERS", "corrected", "merged"]
 
-#: Name -> what puts its files right: (graph, options) -> the fields of a Corrected.
-EXPORTERS: dict[str, Callable[[Graph, dict[str, Any]], Corrected]] = {
-    "snntorch": snntorch,
-    "norse": norse,
-    "spikingjelly": spikingjelly,
-    "sinabs": sinabs,
-    "rockpool": rockpool,
+#: Name -> module with a function of that name, which puts its files right. Rules of steps bring the
+#: compiler, so the module is imported when it is asked for.
+EXPORTERS = {
+    name: f"eventsim.load.nir_{name}"
+    for name in ("snntorch", "norse", "spikingjelly", "sinabs", "rockpool")
 }
 
 #: Rows about all neurons; with rules there are rows for each population instead.
@@ -61,7 +55,9 @@ def corrected(exporter: str, graph: Graph, given: Mapping[str, Any]) -> Correcte
         if exporter != home and given[name] is not None:
             expected = f"None without exporter={home!r}"
             raise checks.fail("load_nir", name, expected, repr(given[name]))
-    return EXPORTERS[exporter](graph, dict(given))
+    module = importlib.import_module(EXPORTERS[exporter])
+    correct: Callable[[Graph, dict[str, Any]], Corrected] = getattr(module, exporter)
+    return correct(graph, dict(given))
 
 
 def merged(rows: list[Row], found: Corrected) -> list[Row]:

@@ -101,6 +101,11 @@ def to_nir(
         raise InvalidType(f"save_nir: net: expected a Network, got {type(net).__name__}")
     if disc is not None and not isinstance(disc, Discretization):
         raise InvalidType(f"save_nir: disc: expected a Discretization, got {type(disc).__name__}")
+    if "v_reset" not in {field.name for field in dataclasses.fields(nir.LIF)}:
+        raise UnsupportedNetwork(
+            "save_nir: nir: expected version 1.0.5 or newer, whose neurons have v_reset, got "
+            f"{nir.__version__}"
+        )
     lost: list[str] = []
     shapes = {p.name: _shape(net, p) for p in net}
     nodes: dict[str, Any] = {}
@@ -116,7 +121,8 @@ def to_nir(
             )
         if isinstance(population, Input):
             shape = shapes[population.name]
-            nodes[population.name] = _input(population, shape)
+            own = {} if shape == population.shape else {f"{NOTE}shape": np.array(population.shape)}
+            nodes[population.name] = nir.Input(np.array(shape), metadata=own)
         else:
             nodes[population.name] = _neurons(net, population, shapes[population.name], lost)
     links = Links(net, shapes, nodes, lost)
@@ -173,18 +179,6 @@ def _neurons(net: Network, population: Population, shape: Shape, lost: list[str]
             "goes through its synapse, got None"
         )
     return neuron_node(population, shape, lost)
-
-
-def _input(population: Input, shape: tuple[int, ...]) -> Any:
-    """A node of this shape, which notes that of the population where it is another one."""
-    if shape == population.shape:
-        return nir.Input(np.array(shape))
-    if "metadata" not in {field.name for field in dataclasses.fields(nir.Input)}:
-        raise UnsupportedNetwork(
-            f"save_nir: Input {population.name!r}: shape: expected nir 1.0.5 or newer to note "
-            f"{population.shape} beside {shape}, got nir {nir.__version__}"
-        )
-    return nir.Input(np.array(shape), metadata={f"{NOTE}shape": np.array(population.shape)})
 
 
 def _outputs(

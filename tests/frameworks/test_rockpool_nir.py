@@ -75,7 +75,8 @@ def test_trained_time_constants_in_memory() -> None:
     """nir cannot write an ExpSynTorch whose time constants are trained; the graph is read."""
     from rockpool.nn.modules.torch.nir import to_nir
 
-    net = Sequential(LinearTorch((3, 2)), LIFTorch(2), LinearTorch((2, 2)), ExpSynTorch(2))
+    first = LinearTorch((3, 2), weight=torch.ones(3, 2))
+    net = Sequential(first, LIFTorch(2), LinearTorch((2, 2)), ExpSynTorch(2))
     with pytest.warns(DeprecationWarning):
         graph = to_nir(net)
     read = es.load_nir(graph, exporter="rockpool").network
