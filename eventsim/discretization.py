@@ -44,7 +44,15 @@ ENCODERS = {
     "periodic": "a pixel adds scale * pixel in each step, spikes at 1 and starts again from 0",
     "constant": "the analog image times scale is the input of every step",
 }
-DECODERS = {"count": "class of most spikes; ties go to the lowest index"}
+#: Decoder -> the class of a sample; all but the first read neurons that do not spike.
+DECODERS = {
+    "count": "class of most spikes; ties go to the lowest index",
+    "last": "class of the highest potential at the end of the run; ties go to the lowest index",
+    "mean": "class of the highest mean of the potentials at the ends of the steps; ties go to the "
+    "lowest index",
+    "max": "class of the highest of all potentials at the ends of the steps; ties go to the lowest "
+    "index",
+}
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,10 @@ class Discretization:
         How an image becomes the input of each step; see :mod:`eventsim.encode`.
     encoder_scale : float
         Factor on the pixels, > 0.
-    decoder : {"count"}
-        The class is the output neuron with most spikes; ties go to the lowest index.
+    decoder : {"count", "last", "mean", "max"}
+        The class is the output neuron with most spikes; of an output without threshold the one
+        with the highest potential at the end, on average over the ends of the steps, or at any of
+        these. Ties go to the lowest index.
     variants : mapping of str to str
         Population name -> rule, where it differs from ``rule``.
     spread : float

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Case", "Request", "comparison_options", "finish", "with_discrete_model"]
 
 #: Options that the library's functions take by the same name, and those for reading files.
-_PASSED_ON = ("steps", "jitter_seeds", "seed", "threads", "workers", "scheduler", "out")
+_PASSED_ON = (
+    "steps", "jitter_seeds", "decoder", "n_classes", "seed", "threads", "workers", "scheduler",
+    "out",
+)  # fmt: skip
 _READ = ("net", "data", "samples", "architecture", "nir")
 
 
@@ -162,6 +165,18 @@ _FIRST = (
         default=1,
         show_default=True,
         help="Repeat with so many draws of the spike times within a step.",
+    ),
+    click.option(
+        "--decoder",
+        type=click.Choice(["count", "last", "mean", "max"]),
+        help="Class by most spikes; or, of an output that does not spike, by the highest potential "
+        "at the end, on average or at any step. Default: as the file says, or what fits.",
+    ),
+    click.option(
+        "--classes",
+        "n_classes",
+        type=click.IntRange(min=1),
+        help="Classes of a population code, each of as many neighbouring output neurons.",
     ),
 )
 

@@ -57,6 +57,8 @@ def attribute(
     delays: Sequence[float] | None = None,
     extends: Sequence[float] | None = None,
     seed: int = 0,
+    decoder: str | None = None,
+    n_classes: int | None = None,
     threads: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -86,7 +88,8 @@ def attribute(
     continuous one (the other convention of time constants, one spike an instant, a refractory
     period of one step, recurrent delays). Rungs that its neurons cannot have are left out:
     endcheck for neurons with receptors, adaptation or subtraction; all between coarse and
-    continuous for a recurrent network.
+    continuous for a recurrent network. An output without threshold has no spikes to test, and is
+    continuous in all rungs but the coarse ones.
 
     Parameters
     ----------
@@ -112,6 +115,8 @@ def attribute(
     seed : int
         Seed of all draws, >= 0, used as in :func:`eventsim.validate`: both give the same numbers
         for coarse, second draw and continuous.
+    decoder, n_classes : optional
+        As in :func:`eventsim.validate`.
     threads, workers, scheduler, progress
         As in :func:`eventsim.validate`.
     out : str or Path, optional
@@ -144,6 +149,7 @@ def attribute(
     task = check_task(
         net, disc, images, labels, where="attribute", steps=steps, jitter_seeds=jitter_seeds,
         spread=spread, spreads=(0.0,) if spreads is None else spreads, seed=seed,
+        decoder=decoder, n_classes=n_classes,
     )  # fmt: skip
     how = How.check("attribute", threads, out, workers, scheduler, progress)
     dt = disc.dt

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from eventsim import checks, decode
 from eventsim.fidelity.counterparts import Counterparts, Paired
+from eventsim.fidelity.potentials import exact_scores, resting
 from eventsim.fidelity.samples import Samples, exact
 from eventsim.fidelity.task import Task
-from eventsim.network import Network
 from eventsim.populations import Population
 from eventsim.recording import Result, Results
 from eventsim.trace import Trace
@@ -121,10 +121,11 @@ class CloseUp:
         Which one, and its class.
     coarse_class, continuous_class : int
         What the models make of it.
-    coarse_counts, continuous_counts : array of int64 [n]
-        Output spikes.
+    coarse_counts, continuous_counts : array of int64 or float64 [class]
+        Output spikes, or what potentials give where these decide.
     layers : tuple of LayerSpikes
-        From input to output; an Input, whose spikes are the same in both, is left out.
+        From input to output; an Input, whose spikes are the same in both, is left out, and so is
+        an output without spikes.
     first : Divergence or None
         The first diverging spike; None where each spike has a counterpart.
     membranes : tuple of Membrane
@@ -140,8 +141,8 @@ class CloseUp:
     label: int
     coarse_class: int
     continuous_class: int
-    coarse_counts: Index
-    continuous_counts: Index
+    coarse_counts: NDArray[Any]
+    continuous_counts: NDArray[Any]
     layers: tuple[LayerSpikes, ...]
     first: Divergence | None
     membranes: tuple[Membrane, ...] = field(repr=False)
@@ -170,7 +171,7 @@ def closeups(
     Returns
     -------
     tuple of CloseUp
-        In the order of ``samples``.
+        In the order of ``samples``; none of a network whose only layer does not spike.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def closeups(
     ids = checks.index_array("closeups", "samples", list(samples))
     if ids.size and ids.max() >= task.samples:
         raise checks.fail("closeups", "samples", f"indices below {task.samples}", int(ids.max()))
-    if not ids.size:
+    if not ids.size or not task.layers:
         return ()
     some = Samples(task, ids, threads)
     net = task.net.with_spread(task.spreads[0])
@@ -219,7 +220,12 @@ def closeups(
         task.net, some.x, layers=True, record="potential", threads=threads
     )  # fmt: skip
     assert isinstance(potentials, dict)
-    outputs = (some.counts[task.output.name], results.counts[task.output.name])
+    exact_output = exact_scores(task, results, task.window)
+    if some.scores is None or exact_output is None:
+        name = task.output.name
+        outputs = (task.by_class(some.counts[name]), task.by_class(results.counts[name]))
+    else:
+        outputs = (some.scores, exact_output)
     coarse_class, continuous_class = map(decode.classes, outputs)
     return tuple(
         CloseUp(
@@ -232,7 +238,7 @@ def closeups(
             layers=layers[k],
             first=_first(task, layers[k]),
             membranes=tuple(
-                _membrane(task.net, item, traced[k].v[item.layer], layers[k], potentials, k)
+                _membrane(task, item, traced[k].v[item.layer], layers[k], potentials, k)
                 for item in shown[k]
             ),
             steps=task.disc.steps,
@@ -281,7 +287,7 @@ def _to_show(task: Task, layers: Sequence[LayerSpikes]) -> list[Divergence]:
 
 
 def _membrane(
-    net: Network,
+    task: Task,
     spike: Divergence,
     trace: Trace,
     layers: Sequence[LayerSpikes],
@@ -290,15 +296,11 @@ def _membrane(
 ) -> Membrane:
     layer = next(item for item in layers if item.name == spike.layer)
     column = int(np.flatnonzero(trace.neurons == spike.unit)[0])
-    population = net[spike.layer]
-    assert isinstance(population, Population)  # only these have a potential
+    rest = resting(task.net, task.disc, spike.layer)[spike.unit]
     coarse = potentials[spike.layer][sample, :, spike.unit]
     threshold = float(trace.v_threshold[column])
     t, v = _curve(trace, column, layer.time[layer.sender == spike.unit], len(coarse), threshold)
-    return Membrane(
-        spike, t, v, threshold, trace.refractory(column),
-        coarse + population.array("v_leak")[spike.unit],
-    )  # fmt: skip
+    return Membrane(spike, t, v, threshold, trace.refractory(column), coarse + rest)
 
 
 def _curve(

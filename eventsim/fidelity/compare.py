@@ -19,6 +19,7 @@ from eventsim.fidelity.details import Intervals, step_intervals, train_intervals
 from eventsim.fidelity.histograms import Histograms
 from eventsim.fidelity.measured import variant
 from eventsim.fidelity.plans import Group, Plan, PlanJob, run_plans
+from eventsim.fidelity.potentials import exact_scores, twin_scores
 from eventsim.fidelity.result import Disagreement, FidelityReport
 from eventsim.fidelity.samples import Samples, exact
 from eventsim.fidelity.shards import How, Progress
@@ -30,6 +31,9 @@ __all__ = ["validate"]
 
 #: Disagreeing samples whose pictures a report carries.
 PICTURES = 24
+
+#: Why a report on potentials has no clock-driven runs.
+CLOCKED = "Clock-driven runs (time-step) are left out, as they keep no potentials to decide by."
 
 Run = Callable[[Samples, int], Found]
 
@@ -49,6 +53,8 @@ def validate(
     time_steps: Sequence[float] | None = None,
     closeups: int = 0,
     seed: int = 0,
+    decoder: str | None = None,
+    n_classes: int | None = None,
     engine: str = "auto",
     threads: int | None = None,
     workers: int | None = None,
@@ -73,7 +79,7 @@ def validate(
     images : array [sample, ...]
         At least two. Floats from 0 to 1, or uint8 bytes, which are divided by 255.
     labels : array of int [sample]
-        True classes, indices of output neurons.
+        True classes, indices of output neurons or of their groups.
     steps : int, optional
         Steps of a presentation, where it is not ``disc.steps``.
     jitter_seeds : int
@@ -93,6 +99,7 @@ def validate(
     time_steps : sequence of float, optional
         Run the network clock-driven as well, with these time steps in steps of the training, as
         ``eventsim.sweep("time-step", ...)`` does with one placement of the spikes. Default none.
+        Left out, with a word in the notes, for an output that does not spike.
     closeups : int
         Keep all spikes of so many of the samples that change class, those with the largest
         margins first, and the potential of the neuron that differs first. Default 0.
@@ -100,6 +107,14 @@ def validate(
         Seed of all draws, >= 0. Run 0 takes ``encode(images, disc, seed=seed)`` and
         ``to_spike_trains(x, disc.dt, seed=seed)``; further draw or placement k takes the seed
         ``(seed, k)``.
+    decoder : {"count", "last", "mean", "max"}, optional
+        How the output gives the class, where it is not ``disc.decoder``. For an output without
+        threshold: by its potentials at the end of the window, or their mean or maximum over the
+        ends of the steps, in both models. Without one said, it is ``"mean"`` for such an output.
+    n_classes : int, optional
+        Number of classes of a population code, in which neuron i of n belongs to class
+        ``i // (n / n_classes)``; the scores of its neurons are added up. Default: each output
+        neuron is a class.
     engine : {"auto", "layered", "windowed", "queue"}
         As in :func:`eventsim.simulate`. No effect on results.
     threads : int, optional
@@ -126,8 +141,8 @@ def validate(
         Labels that do not fit, images of another size or range, fewer than two samples, no
         Discretization, or an option out of range.
     UnsupportedNetwork
-        Several Inputs or outputs, an analog image that passes weights, or what the twin or the
-        engine cannot express.
+        Several Inputs or outputs, an output of which some neurons have no threshold, an analog
+        image that passes weights, or what the twin or the engine cannot express.
     FileError
         ``out`` holds something else, or cannot be written; no scheduler answers.
     MissingExtra
@@ -153,7 +168,7 @@ def validate(
     """
     task = check_task(
         net, disc, images, labels, steps=steps, jitter_seeds=jitter_seeds, spread=spread,
-        spreads=spreads, extend=extend, seed=seed,
+        spreads=spreads, extend=extend, seed=seed, decoder=decoder, n_classes=n_classes,
     )  # fmt: skip
     how = How.check("validate", threads, out, workers, scheduler, progress)
     shown = checks.whole("validate", "closeups", closeups, 0)
@@ -167,7 +182,8 @@ def validate(
         extends = (task.extend,) if task.extend else ()
         build = partial(ladder_plans, tau_syns=(), delays=(), extends=extends)
         jobs["ladder"], makers["ladder"] = PlanJob(main, build, "ladder"), ladder_report
-    if time_steps is not None:
+    clocked = time_steps is not None and not task.reads_potentials
+    if clocked:
         from eventsim.fidelity.sweep.run import SWEEPS, sweep_job, sweep_report
 
         once = dataclasses.replace(main, jitter_seeds=1)
@@ -181,6 +197,9 @@ def validate(
         from eventsim.fidelity.closeup import closeups as look_closely
 
         more["closeups"] = look_closely(task, worst, threads=how.threads, engine=engine)
+    if time_steps is not None and not clocked:
+        notes = [*report.settings["notes"], CLOCKED]
+        more["settings"] = {**report.settings, "notes": notes}
     report = dataclasses.replace(report, **more)
     if out is not None:
         report.to_json(Path(out) / "report.json", overwrite=True)
@@ -223,14 +242,17 @@ def comparison(task: Task, engine: str) -> list[Group]:
 
 
 def _coarse(samples: Samples, run: int) -> Found:
-    return _in_steps(samples, run, samples.spikes)
+    return _in_steps(samples, run, samples.spikes, samples.scores)
 
 
 def _second_draw(samples: Samples, run: int) -> Found:
-    return _in_steps(samples, run, samples.drawn_again(run))
+    x = samples.drawn_again(run)
+    return _in_steps(samples, run, samples.twin(x), twin_scores(samples.task, x, samples.threads))
 
 
-def _in_steps(samples: Samples, run: int, spikes: Mapping[str, NDArray[Any]]) -> Found:
+def _in_steps(
+    samples: Samples, run: int, spikes: Mapping[str, NDArray[Any]], scores: NDArray[Any] | None
+) -> Found:
     details: dict[str, Details] = {}
     if run == 0:
         dt, length = samples.task.disc.dt, samples.task.disc.duration
@@ -239,7 +261,7 @@ def _in_steps(samples: Samples, run: int, spikes: Mapping[str, NDArray[Any]]) ->
             {name: step_intervals(of_layer, dt) for name, of_layer in layers.items()}
         )
         details["histograms"] = Histograms.of(layers, dt=dt, window=length)
-    return Found(samples.counted(spikes), details=details)
+    return Found(samples.counted(spikes), scores, details=details)
 
 
 def _exact(net: Network, window: float, engine: str) -> Run:
@@ -261,7 +283,9 @@ def _exact(net: Network, window: float, engine: str) -> Run:
                 {name: samples.spikes[name] for name in layers}, trains,
                 dt=samples.task.disc.dt, window=window,
             )  # fmt: skip
-        return Found({n: found.counts[n] for n in layers}, details=details, events=found.n_events)
+        scores = exact_scores(samples.task, found, window)
+        counts = {n: found.counts[n] for n in layers}
+        return Found(counts, scores, details=details, events=found.n_events)
 
     return run_samples
 
@@ -290,7 +314,7 @@ def _report(task: Task, job: PlanJob, sums: Mapping[str, Sums], engine: str) -> 
             "extend": task.extend,
             "spreads": list(task.spreads),
         },
-        assumptions=tuple(task.disc.assumptions()),
+        assumptions=task.assumptions(),
         provenance=task.provenance(engine=engine),
         timing=dict(job.seconds),
         pictures=pictures,
@@ -317,7 +341,7 @@ def _disagreements(task: Task, coarse: Sums, other: Sums) -> tuple[Disagreement,
             label=int(task.labels[i]),
             coarse=int(first[i]),
             continuous=int(second[i]),
-            margin=int(margin[i]),
+            margin=margin[i].item(),
             coarse_counts=tuple(a[i].tolist()),
             continuous_counts=tuple(b[i].tolist()),
         )

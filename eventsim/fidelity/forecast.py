@@ -233,6 +233,11 @@ def forecast(
     """
     given = np.zeros(np.asarray(images).shape[:1], np.int64) if labels is None else labels
     task = check_task(net, disc, images, given, where="forecast", steps=steps, seed=seed)
+    if task.reads_potentials:
+        raise UnsupportedNetwork(
+            "forecast: net: expected an output population that spikes, as the limits were measured "
+            f"with classes by counts, got {task.output.name!r} with v_threshold = inf"
+        )
     if task.disc.cells:
         named = sorted({cell.label for cell in task.disc.cells.values()})
         raise UnsupportedNetwork(

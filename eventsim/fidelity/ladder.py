@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.fidelity import words
@@ -77,8 +76,8 @@ class Rung:
         the input changes. None for these two, and where the encoder draws nothing.
     layers : tuple of RungLayer
         From input to output, the Input itself left out.
-    counts : array of int64 [run, sample, n]
-        Spike counts of the output.
+    counts : array of int64 or float64 [run, sample, class]
+        Spike counts of the output, or what its potentials give, for each class.
     """
 
     name: str
@@ -94,7 +93,7 @@ class Rung:
     from_coarse: Difference | None
     beyond_noise: Difference | None
     layers: tuple[RungLayer, ...]
-    counts: NDArray[np.int64] = field(repr=False)
+    counts: NDArray[Any] = field(repr=False)
 
     def mean(self, name: str) -> float | None:
         """Mean over the runs of ``"accuracy"``, ``"agreement"`` or ``"ties"``."""
@@ -229,6 +228,7 @@ class LadderReport(JsonReport):
             f"spikes within their steps, seed {s['seed']}. "
             f"All rungs from endcheck to continuous have {s['synapse']}."
         )
+        head = " ".join([head, *s["notes"]])
         rows: list[tuple[str, ...]] = [
             ("", "accuracy, %", "mean", "change, points", "class as coarse, %", "ties, %")
         ]

@@ -73,12 +73,14 @@ class Run:
         Samples whose class is their label.
     agreement : Share or None
         Samples whose class is that of the coarse run; None for the coarse run itself.
-    ties, silent : Share
-        Samples whose largest output count is shared; samples without any output spike.
+    ties : Share
+        Samples whose largest output count, or highest potential, is shared.
+    silent : Share or None
+        Samples without any output spike; None for an output that does not spike.
     expected_accuracy : float
         Accuracy if ties were broken by lot.
-    counts : array of int64 [sample, n]
-        Spike counts of the output.
+    counts : array of int64 or float64 [sample, class]
+        Spike counts of the output, or what its potentials give, for each class.
     classes : array of int64 [sample]
         Class of each sample.
     """
@@ -86,9 +88,9 @@ class Run:
     accuracy: Share
     agreement: Share | None
     ties: Share
-    silent: Share
+    silent: Share | None
     expected_accuracy: float
-    counts: NDArray[np.int64] = field(repr=False)
+    counts: NDArray[Any] = field(repr=False)
     classes: NDArray[np.int64] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class Run:
             "accuracy": dataclasses.asdict(self.accuracy),
             "agreement": dataclasses.asdict(self.agreement) if self.agreement else None,
             "ties": dataclasses.asdict(self.ties),
-            "silent": dataclasses.asdict(self.silent),
+            "silent": _plain(self.silent),
             "expected_accuracy": self.expected_accuracy,
         }
 
@@ -115,7 +117,7 @@ class Variant:
     runs : tuple of Run
         One for each draw of the input, or each placement of its spikes.
     layers : tuple of Layer
-        From input to output, the Input itself left out.
+        From input to output; the Input itself, and an output without spikes, are left out.
     classes : tuple of ClassRow
         Per class, for the first run, with the coarse run as reference.
     change : Difference or None
@@ -185,16 +187,16 @@ class Disagreement:
 
     ``margin`` is in spikes: by how many the coarse class leads in the coarse run, plus by how
     many the continuous class leads in the continuous one. 0: a tie, and the tie rule, decided
-    in both.
+    in both. Where potentials decide, it and the counts are in their unit.
     """
 
     sample: int
     label: int
     coarse: int
     continuous: int
-    margin: int
-    coarse_counts: tuple[int, ...]
-    continuous_counts: tuple[int, ...]
+    margin: float
+    coarse_counts: tuple[float, ...]
+    continuous_counts: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only."""

@@ -10,6 +10,7 @@ import numpy as np
 from eventsim.discrete.charge import link as charge_link
 from eventsim.discrete.endcheck import EndCheck, can_check
 from eventsim.encode import to_steps
+from eventsim.fidelity.potentials import exact_scores
 from eventsim.fidelity.samples import Array, Samples, Trains, exact
 from eventsim.fidelity.sums import Found
 from eventsim.fidelity.task import Task
@@ -45,8 +46,9 @@ class Cascade:
         ]
         self._sources = {link.source for link in self.net.projections}
         neurons = [name for name in self._order if isinstance(self.net[name], Population)]
+        neurons = [name for name in neurons if not self._decides(name)]
         #: Whether the rung endcheck exists for these neurons.
-        self.tests = all(can_check(self.net[name]) for name in neurons)
+        self.tests = bool(neurons) and all(can_check(self.net[name]) for name in neurons)
         self._tests = {
             name: EndCheck(self.net, name, task.disc.dt) for name in neurons if self.tests
         }
@@ -77,6 +79,7 @@ class Cascade:
 
         def run_samples(samples: Samples, run: int) -> Found:
             trains, counts, events = samples.inputs(run), {}, 0
+            scores = None
             for name in self._order:
                 inputs = {}
                 for source in self._alone[name].inputs:
@@ -86,10 +89,14 @@ class Cascade:
                         for t in trains[source]
                     ]
                 results = self._simulated(samples, name, inputs)
+                if self._decides(name):
+                    scores = exact_scores(self.task, results, self.task.disc.duration)
+                    events += results.n_events
+                    continue
                 counts[name] = results.counts[name]
                 trains[name] = [r.spikes[name] for r in results]
                 events += results.n_events
-            return Found(counts, events=events)
+            return Found(counts, scores, events=events)
 
         return run_samples
 
@@ -109,8 +116,12 @@ class Cascade:
         given: dict[str, Array] = {} if isinstance(samples.task.entry, Population) else {
             samples.task.entry.name: samples.x
         }  # fmt: skip
-        trains = samples.inputs(run)
+        trains, scores = samples.inputs(run), None
         for name in self._order:
+            if self._decides(name):
+                results = self._simulated(samples, name, trains)
+                scores = exact_scores(self.task, results, self.task.disc.duration)
+                continue
             if isinstance(self.net[name], Relay) and pools is None:
                 found[name] = self._or(name, given)
             else:
@@ -120,7 +131,11 @@ class Cascade:
             given[name] = found[name] if fed is None else fed[name]
             if name in self._sources:
                 trains[name] = samples.place(name, given[name], run)
-        return Found(samples.counted(found))
+        return Found(samples.counted(found), scores)
+
+    def _decides(self, name: str) -> bool:
+        """Whether a layer is one without spikes, whose exact potentials give the class."""
+        return name in self.task.potentials
 
     def _or(self, name: str, given: Mapping[str, Array]) -> Array:
         """Max pooling of spikes in steps, as in the coarse model."""
@@ -166,7 +181,8 @@ class Cascade:
         currents = [{name: of_sample[name]} if of_sample and name in of_sample else None
                     for of_sample in samples.currents]  # fmt: skip
         inputs = {source: trains[source] for source in net.inputs}
-        return exact(net, samples, inputs, self.task.disc.duration, currents, [name])
+        record = "counts" if self._decides(name) else [name]
+        return exact(net, samples, inputs, self.task.disc.duration, currents, record)
 
 
 def _alone(net: Network, name: str) -> Network:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from eventsim.analog import analog_currents
 from eventsim.discretization import Discretization
 from eventsim.encode import encode, to_spike_trains
 from eventsim.errors import EventsimError, IncompleteRunWarning
+from eventsim.fidelity.potentials import exact_scores, twin_scores
 from eventsim.fidelity.sums import Found
 from eventsim.fidelity.task import Task
 from eventsim.network import Network
@@ -62,11 +64,16 @@ class Samples:
         assert isinstance(spikes, dict)
         return spikes
 
-    def drawn_again(self, run: int) -> dict[str, Array]:
-        """Spikes in steps of every population on another draw of the input."""
+    @cached_property
+    def scores(self) -> Array | None:
+        """What decides the class in the coarse run, where the output does not spike."""
+        return twin_scores(self.task, self.x, self.threads)
+
+    def drawn_again(self, run: int) -> Array:
+        """Another draw of the input."""
         task = self.task
         seed = (task.seed, run + 1)
-        return self.twin(encode(task.pixels[self.ids], task.disc, seed=seed, sample_ids=self.ids))
+        return encode(task.pixels[self.ids], task.disc, seed=seed, sample_ids=self.ids)
 
     def counted(self, spikes: Mapping[str, Array]) -> dict[str, NDArray[np.int64]]:
         """Counts [sample, n] of every layer from spikes in steps [sample, step, n]."""
@@ -126,12 +133,14 @@ class Samples:
 
 def coarse(samples: Samples, run: int) -> Found:
     """The twin on the input of all plans."""
-    return Found(samples.counts)
+    return Found(samples.counts, samples.scores)
 
 
 def second_draw(samples: Samples, run: int) -> Found:
     """The twin on another draw of the input."""
-    return Found(samples.counted(samples.drawn_again(run)))
+    x = samples.drawn_again(run)
+    counts = samples.counted(samples.twin(x))
+    return Found(counts, twin_scores(samples.task, x, samples.threads))
 
 
 def stepped_by(disc: Discretization) -> Callable[[Samples, int], Found]:
@@ -140,7 +149,8 @@ def stepped_by(disc: Discretization) -> Callable[[Samples, int], Found]:
     def run_samples(samples: Samples, run: int) -> Found:
         spikes = disc.run(samples.task.net, samples.x, layers=True, threads=samples.threads)
         assert isinstance(spikes, dict)
-        return Found(samples.counted(spikes))
+        scores = twin_scores(samples.task, samples.x, samples.threads, disc)
+        return Found(samples.counted(spikes), scores)
 
     return run_samples
 
@@ -155,7 +165,7 @@ def continuous(net: Network, window: float) -> Callable[[Samples, int], Found]:
         counts = {name: found.counts[name] for name in task.layers}
         if begin:
             counts = {name: counts_from(found, name, task.net[name].n, begin) for name in counts}
-        return Found(counts, events=found.n_events)
+        return Found(counts, exact_scores(task, found, window), events=found.n_events)
 
     return run_samples
 
@@ -176,12 +186,14 @@ def exact(
     engine: str = "auto",
     record_v: Mapping[str, Any] | None = None,
 ) -> Results:
-    """Exact runs that all reached the end of the window."""
+    """Exact runs that all reached the end of the window, with the potentials that decide."""
+    kept = {name: of for name, of in samples.task.potentials.items() if name in net}
+    kept |= record_v or {}
     with warnings.catch_warnings():
         # An incomplete run becomes an error below.
         warnings.simplefilter("ignore", IncompleteRunWarning)
         results = simulate(
-            net, inputs, window, currents=currents, record=record, record_v=record_v,
+            net, inputs, window, currents=currents, record=record, record_v=kept or None,
             engine=engine, threads=samples.threads,
         )  # fmt: skip
     assert isinstance(results, Results)

@@ -42,7 +42,7 @@ class Found:
     Attributes
     ----------
     counts : mapping of str to array of int64 [sample, n]
-        Spikes of every layer.
+        Spikes of every layer that spikes.
     scores : array [sample, class] or None
         What decides the class, where it is not the counts of the output.
     details : mapping of str to Details
@@ -139,7 +139,9 @@ class Sums:
 
     def count(self, run: int, coarse: Counts, found: Found) -> None:
         """Add what a run gave for some samples, beside the counts of the coarse run."""
-        scores = found.counts[self.task.output.name] if found.scores is None else found.scores
+        scores = found.scores
+        if scores is None:
+            scores = self.task.by_class(found.counts[self.task.output.name])
         self._outputs[run] += scores.tolist()
         steps = self.task.counted_steps
         for name, sums in self.layers.items():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.discretization import Discretization
+from eventsim.discretization import DECODERS, Discretization
 from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.fidelity import metrics
 from eventsim.inputs import check_no_drives
@@ -36,6 +36,8 @@ class Task:
     ----------
     where : str
         Who asked, for errors.
+    n_classes : int
+        Number of classes; each has as many neighbouring output neurons.
     phase, jitter : float
         Input spikes arrive at ``(k + phase + jitter u) dt`` in step k, u uniform in [0, 1).
     settle : int
@@ -54,6 +56,7 @@ class Task:
     jitter_seeds: int
     extend: float
     seed: int
+    n_classes: int
     phase: float = 0.0
     jitter: float = 1.0
     settle: int = 0
@@ -84,9 +87,61 @@ class Task:
         return self.disc.encoder == "constant"
 
     @property
+    def reads_potentials(self) -> bool:
+        """Whether the class is that of the output's potentials, as it does not spike."""
+        return self.disc.decoder != "count"
+
+    @property
     def layers(self) -> list[str]:
-        """Names of all populations but the Input, from input to output."""
-        return [name for name in self.net.order if name not in self.net.inputs]
+        """Names of all populations that spike but the Input, from input to output."""
+        silent = (self.output.name,) if self.reads_potentials else ()
+        return [name for name in self.net.order if name not in (*self.net.inputs, *silent)]
+
+    @property
+    def potentials(self) -> dict[str, list[int]]:
+        """Neurons whose potentials decide the class, as ``record_v`` of a simulation."""
+        return {self.output.name: list(range(self.output.n))} if self.reads_potentials else {}
+
+    def by_class(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Scores [sample, neuron] added up over the neurons of each class."""
+        if self.n_classes == self.output.n:
+            return scores
+        return scores.reshape(len(scores), self.n_classes, -1).sum(axis=2)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the classes has to know."""
+        n, named, found = self.output.n, int(self.labels.max()) + 1, []
+        if self.reads_potentials:
+            found.append(
+                f"Layer {self.output.name} has potentials and no spikes: it decides the class "
+                f"(decoder {self.disc.decoder}), and is in no table of spikes."
+            )
+        if self.n_classes < n:
+            found.append(
+                f"The {n} output neurons are those of {self.n_classes} classes, {self.per_class} "
+                "neighbours for each, whose scores are added up."
+            )
+        elif n >= 2 * named:
+            found.append(
+                f"The labels name {named} classes, and each of the {n} output neurons counts as "
+                "one: if several stand for a class, n_classes (--classes) adds them up."
+            )
+        return found
+
+    @property
+    def per_class(self) -> int:
+        """Output neurons of a class."""
+        return self.output.n // self.n_classes
+
+    def assumptions(self) -> tuple[tuple[str, str, str], ...]:
+        """Those of the discrete model, and how output neurons stand for classes."""
+        rows = self.disc.assumptions()
+        if self.n_classes < self.output.n:
+            why = f"neuron i belongs to class i // {self.per_class}; scores are added up"
+            value = f"{self.n_classes}, of {self.per_class} output neurons each"
+            rows.append(("classes", value, why))
+        return tuple(rows)
 
     @property
     def counted_steps(self) -> int:
@@ -130,6 +185,9 @@ class Task:
             "draws": self.draws,
             "seed": self.seed,
             "output": self.output.name,
+            "decoder": self.disc.decoder,
+            "classes": self.n_classes,
+            "notes": self.notes,
             "tie_rule": "lowest index",
             "level": metrics.LEVEL,
         }
@@ -184,6 +242,8 @@ def check_task(
     spreads: Any = (),
     extend: Any = 0.0,
     seed: Any = 0,
+    decoder: Any = None,
+    n_classes: Any = None,
 ) -> Task:
     """The arguments of :func:`eventsim.validate` as a Task, or the error that says what is wrong.
 
@@ -206,6 +266,8 @@ def check_task(
         disc = dataclasses.replace(disc, steps=checks.whole(where, "steps", steps, 1))
     disc.known_steps(where)
     entry, output = _entry(where, net, disc), _output(where, net)
+    disc = _decoded(where, disc, output, decoder)
+    classes = _classes(where, output, n_classes)
     pixels, pictures = _pixels(where, images, entry)
     return Task(
         where=where,
@@ -213,13 +275,14 @@ def check_task(
         disc=disc,
         pixels=pixels,
         pictures=pictures,
-        labels=_labels(where, labels, len(pixels), output),
+        labels=_labels(where, labels, len(pixels), output, classes),
         entry=entry,
         output=output,
         spreads=_spreads(where, disc, spread, spreads),
         jitter_seeds=checks.whole(where, "jitter_seeds", jitter_seeds, 1),
         extend=_extend(where, disc, extend),
         seed=checks.whole(where, "seed", seed, 0),
+        n_classes=classes,
     )
 
 
@@ -244,23 +307,59 @@ def _entry(where: str, net: Network, disc: Discretization) -> Units:
 
 
 def _output(where: str, net: Network) -> Units:
-    """The population whose counts give the class."""
+    """The population that gives the class."""
     outputs = [net[name] for name in net.outputs]
-    if (
-        len(outputs) == 1
-        and isinstance(outputs[0], Population)
-        and not np.isfinite(outputs[0].array("v_threshold")).all()
-    ):
-        raise UnsupportedNetwork(
-            f"{where}: net: expected an output population that spikes, as classes are the largest "
-            f"counts, got {outputs[0].name!r} with v_threshold = inf"
-        )
     if len(outputs) != 1 or isinstance(outputs[0], Input):
         raise UnsupportedNetwork(
             f"{where}: net: expected one output population (without outgoing projections), "
             f"got {[p.name for p in outputs]}"
         )
     return outputs[0]
+
+
+def _decoded(where: str, disc: Discretization, output: Units, decoder: Any) -> Discretization:
+    """The discretization with a decoder that the output has."""
+    if decoder is not None and decoder not in DECODERS:
+        raise checks.fail(where, "decoder", f"one of {list(DECODERS)}", repr(decoder))
+    chosen = disc.decoder if decoder is None else decoder
+    spiking = np.ones(1, dtype=bool)
+    if isinstance(output, Population):
+        spiking = np.isfinite(output.array("v_threshold"))
+    if spiking.any() and not spiking.all():
+        raise UnsupportedNetwork(
+            f"{where}: net: expected an output population of which all neurons spike or none, got "
+            f"{output.name!r} with v_threshold = inf for {int((~spiking).sum())} of {output.n}"
+        )
+    if spiking.all() and chosen != "count":
+        raise checks.fail(
+            where, "decoder", f"'count', as population {output.name!r} spikes (potentials are read "
+            "from neurons without threshold)", repr(chosen),
+        )  # fmt: skip
+    if not spiking.any() and chosen == "count":
+        if decoder is not None:
+            raise checks.fail(
+                where, "decoder", "'last', 'mean' or 'max', as population "
+                f"{output.name!r} has no threshold and does not spike", repr(chosen),
+            )  # fmt: skip
+        note = (
+            f"decoder: assumed to be mean, as {output.name} does not spike and none was given "
+            "(decoder=... says it)"
+        )
+        return dataclasses.replace(disc, decoder="mean", notes=(*disc.notes, note))
+    return disc if chosen == disc.decoder else dataclasses.replace(disc, decoder=chosen)
+
+
+def _classes(where: str, output: Units, n_classes: Any) -> int:
+    """Number of classes, of equally many output neurons each."""
+    if n_classes is None:
+        return output.n
+    found = checks.whole(where, "n_classes", n_classes, 1)
+    if output.n % found:
+        raise checks.fail(
+            where, "n_classes", f"a divisor of {output.n}, the size of population {output.name!r}",
+            found,
+        )  # fmt: skip
+    return found
 
 
 def _pixels(where: str, images: Any, entry: Units) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -298,15 +397,18 @@ def _pixels(where: str, images: Any, entry: Units) -> tuple[NDArray[Any], NDArra
     return pixels.reshape(len(pixels), -1), pictures
 
 
-def _labels(where: str, labels: Any, samples: int, output: Units) -> NDArray[np.int64]:
+def _labels(
+    where: str, labels: Any, samples: int, output: Units, classes: int
+) -> NDArray[np.int64]:
     found = checks.index_array(where, "labels", labels)
     if len(found) != samples:
         raise checks.fail(where, "labels", f"{samples}, one for each image", len(found))
-    wrong = np.flatnonzero(found >= output.n)
+    wrong = np.flatnonzero(found >= classes)
     if wrong.size:
         raise checks.fail(
             where, f"labels[{wrong[0]}]",
-            f"a class below {output.n}, the size of population {output.name!r}",
+            f"a class below {classes}, "
+            + ("n_classes" if classes < output.n else f"the size of population {output.name!r}"),
             int(found[wrong[0]]),
         )  # fmt: skip
     return found

@@ -138,7 +138,9 @@ def summary(report: FidelityReport) -> str:
                 number(layer.isi_mean, ".2f", 1e3),
                 number(layer.isi_cv, ".2f"),
             ))  # fmt: skip
-    parts.append(table(rows, left=2))
+    if report.coarse.layers:
+        parts.append(table(rows, left=2))
+    parts += [textwrap.fill(note, WIDTH) for note in s["notes"]]
     if report.ladder is not None:
         parts.append(report.ladder.causes())
     if report.time_steps is not None:

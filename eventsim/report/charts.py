@@ -124,19 +124,22 @@ def interval_chart(
     )
 
 
-def count_bars(coarse: Sequence[int], continuous: Sequence[int]) -> list[Bar]:
+def count_bars(coarse: Sequence[float], continuous: Sequence[float]) -> list[Bar]:
     """Output counts of one sample in both models, pairs of bars side by side.
+
+    Potentials stand on the lowest one where that is below 0.
 
     >>> [(bar.style, bar.height) for bar in count_bars([2], [1])]
     [('coarse', 36.0), ('continuous', 18.0)]
     """
-    most = max(1, *coarse, *continuous)
+    floor = min(0.0, *coarse, *continuous)
+    most = (max(*coarse, *continuous) - floor) or 1.0
     slot = BARS_WIDTH / len(coarse)
     width = 0.4 * slot
     bars = []
     for k, pair in enumerate(zip(coarse, continuous, strict=True)):
         for style, offset, count in zip(("coarse", "continuous"), (0.1, 0.5), pair, strict=True):
-            height = BARS_HEIGHT * count / most
+            height = BARS_HEIGHT * (count - floor) / most
             bars.append(Bar(
                 style, round(slot * (k + offset), 2), round(BARS_HEIGHT - height, 2),
                 round(width, 2), round(height, 2),

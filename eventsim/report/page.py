@@ -304,10 +304,14 @@ def _charts(report: FidelityReport) -> list[charts.IntervalChart]:
 
 def _figure(report: FidelityReport, item: Disagreement) -> dict[str, Any]:
     few = len(item.coarse_counts) <= 20
+    both = (item.coarse_counts, item.continuous_counts)
+    coarse, continuous = (" ".join(f"{score:.6g}" for score in scores) for scores in both)
     return {
         "item": item,
         "picture": _picture(report, item.sample),
-        "bars": charts.count_bars(item.coarse_counts, item.continuous_counts) if few else [],
+        "coarse": coarse,
+        "continuous": continuous,
+        "bars": charts.count_bars(*both) if few else [],
     }
 
 

@@ -49,7 +49,8 @@ def _membrane(task: Task, net: Network) -> Run:
             record_v={name: every},
         )  # fmt: skip
         scores = np.stack([result.v[name].at(task.window)[0] for result in found])
-        return Found({n: found.counts[n] for n in task.layers}, scores, events=found.n_events)
+        counts = {n: found.counts[n] for n in task.layers}
+        return Found(counts, task.by_class(scores), events=found.n_events)
 
     return run_samples
 
@@ -65,6 +66,7 @@ def _first_spike(task: Task, net: Network) -> Run:
             train = result.spikes[name]
             # In order of time, so the last one written is the first spike.
             row[train.senders[::-1]] = -train.times[::-1]
+        scores = scores.reshape(len(found), task.n_classes, -1).max(axis=2)
         return Found({n: found.counts[n] for n in task.layers}, scores, events=found.n_events)
 
     return run_samples

@@ -13,10 +13,12 @@ from eventsim.fidelity.sweep.synapses import deltas, feeds_forward, random_delay
 from eventsim.fidelity.task import Task
 from eventsim.fidelity.variants import with_exponentials
 
-__all__ = ["NOTHING", "REMEDIES"]
+__all__ = ["MEMBRANE", "NOTHING", "REMEDIES"]
 
 #: The network that is to be helped.
 NOTHING = "deltas, as they are"
+#: Output neurons without threshold, read at the end.
+MEMBRANE = "membrane readout"
 
 
 def _pulses(task: Task) -> Run:
@@ -49,7 +51,7 @@ _REMEDIES: dict[str, tuple[Callable[[Task], Task], Callable[[Task], Run]]] = {
     "pulses of 1 step": (lambda task: task, _pulses),
     "exponential, 0.5 steps": (lambda task: task, _exponentials),
     "random delays up to 1 step": (lambda task: task, _random),
-    "membrane readout": (lambda task: task, _membrane),
+    MEMBRANE: (lambda task: task, _membrane),
     "thresholds x 1.25": (lambda task: task, _higher(1.25)),
     "thresholds x 1.5": (lambda task: task, _higher(1.5)),
     "trains twice as long": (lambda task: with_steps(task, 2 * task.disc.steps), _nothing),

@@ -161,6 +161,7 @@ class SweepReport(JsonReport):
             f"spikes within their steps, seed {s['seed']}, {s['synapse']} where nothing else is "
             "said."
         )
+        head = " ".join([head, *s["notes"]])
         parts = [
             f"{self.title}\n{textwrap.fill(self.verdict, words.WIDTH)}",
             textwrap.fill(head, words.WIDTH),

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from eventsim import checks
 from eventsim.discretization import Discretization
+from eventsim.errors import UnsupportedNetwork
 from eventsim.fidelity import metrics
 from eventsim.fidelity.measured import rung
 from eventsim.fidelity.plans import PlanJob, run_plans
@@ -19,7 +20,7 @@ from eventsim.fidelity.sums import Sums
 from eventsim.fidelity.sweep.inputs import JITTER, PHASE, SETTLING, STEPS, WINDOW
 from eventsim.fidelity.sweep.kinds import Sweep
 from eventsim.fidelity.sweep.outputs import POOLING, READOUT, THRESHOLD
-from eventsim.fidelity.sweep.remedies import REMEDIES
+from eventsim.fidelity.sweep.remedies import MEMBRANE, REMEDIES
 from eventsim.fidelity.sweep.report import Point, SweepReport
 from eventsim.fidelity.sweep.synapses import DELAY, PULSE_WIDTH, RANDOM_DELAY, TAU_SYN
 from eventsim.fidelity.sweep.time_step import EXACT, TIME_STEP
@@ -50,6 +51,8 @@ def sweep(
     jitter_seeds: int = 1,
     spread: float | None = None,
     seed: int = 0,
+    decoder: str | None = None,
+    n_classes: int | None = None,
     threads: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -88,6 +91,8 @@ def sweep(
         Default: a range that shows the effect.
     spread : float, optional
         Pulse width in seconds where it is not what varies. Default ``disc.spread``.
+    decoder, n_classes : optional
+        As in :func:`eventsim.validate`.
     threads, workers, scheduler, progress
         As in :func:`eventsim.validate`.
     out : str or Path, optional
@@ -125,17 +130,47 @@ def sweep(
     kind = SWEEPS[name]
     task = check_task(
         net, disc, images, labels, where="sweep", steps=steps, jitter_seeds=jitter_seeds,
-        spread=spread, seed=seed,
+        spread=spread, seed=seed, decoder=decoder, n_classes=n_classes,
     )  # fmt: skip
     chosen = kind.check(values)
     if kind.needs is not None:
         kind.needs(task)
+    if task.reads_potentials:
+        chosen = _without_spikes(kind, chosen, asked=values is not None)
     how = How.check("sweep", threads, out, workers, scheduler, progress)
     job = sweep_job(name, task, chosen)
     report = sweep_report(name, job, run_plans(job, how))
     if out is not None:
         report.to_json(Path(out) / "sweep.json", overwrite=True)
     return report
+
+
+def _without_spikes(kind: Sweep, values: tuple[Any, ...], asked: bool) -> tuple[Any, ...]:
+    """Values that a network has whose output does not spike.
+
+    Raises
+    ------
+    UnsupportedNetwork
+        It has none of the sweep, or not one that was asked for.
+    """
+    if kind is TIME_STEP:
+        raise UnsupportedNetwork(
+            "sweep: net: expected for 'time-step' an output that spikes, as clock-driven runs keep "
+            "no potentials, got one without threshold"
+        )
+    if kind is READOUT:
+        raise UnsupportedNetwork(
+            "sweep: net: expected for 'readout' an output that spikes, got one without threshold: "
+            "decoder='last', 'mean' or 'max' says how its potentials give the class"
+        )
+    if kind is REMEDIES and MEMBRANE in values:
+        if asked:
+            raise UnsupportedNetwork(
+                f"sweep: net: expected for {MEMBRANE!r} an output that spikes, got one that is "
+                "such a readout"
+            )
+        return tuple(value for value in values if value != MEMBRANE)
+    return values
 
 
 def sweep_job(name: str, task: Task, values: tuple[Any, ...]) -> PlanJob:

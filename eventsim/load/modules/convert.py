@@ -17,6 +17,7 @@ from eventsim.discrete.counterpart import Options
 from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, UncomparedWarning, UnsupportedNetwork
 from eventsim.load.modules.build import build
+from eventsim.load.modules.decoders import decoder
 from eventsim.load.modules.expressions import Expression
 from eventsim.load.modules.graph import Graph
 from eventsim.load.modules.potentials import read_potentials
@@ -74,6 +75,10 @@ def converted(
         for path, spikes in graph.spikes.items()
         if not spikes.any() and not trace.neurons[path].readout
     ]
+    disc = built.discretization
+    if (row := decoder(graph, built)) is not None:
+        rows.append(row)
+        disc = replace(disc, decoder=row[1])
     samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
     if not found.spikes and not found.numbers:
         warnings.warn(
@@ -93,7 +98,6 @@ def converted(
         why = "in which a potential is at the threshold within the rounding of its sum"
         rows.append(("rounding", told, why))
     notes = tuple(f"{name}: {value}" + (f" ({why})" if why else "") for name, value, why in rows)
-    disc = built.discretization
     return built.network, replace(disc, notes=(*disc.notes, *notes))
 
 
