@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventsim import checks
-from eventsim.discretization import DECODERS, Discretization
+from eventsim.discretization import Discretization
 from eventsim.errors import InvalidType, UnsupportedNetwork
 from eventsim.fidelity import metrics
+from eventsim.fidelity.decoding import class_count, class_notes, decoded
 from eventsim.inputs import check_no_drives
 from eventsim.network import Network, Units
 from eventsim.populations import Input, Population
@@ -109,27 +110,6 @@ class Task:
         return scores.reshape(len(scores), self.n_classes, -1).sum(axis=2)
 
     @property
-    def notes(self) -> list[str]:
-        """What a reader of the classes has to know."""
-        n, named, found = self.output.n, int(self.labels.max()) + 1, []
-        if self.reads_potentials:
-            found.append(
-                f"Layer {self.output.name} has potentials and no spikes: it decides the class "
-                f"(decoder {self.disc.decoder}), and is in no table of spikes."
-            )
-        if self.n_classes < n:
-            found.append(
-                f"The {n} output neurons are those of {self.n_classes} classes, {self.per_class} "
-                "neighbours for each, whose scores are added up."
-            )
-        elif n >= 2 * named:
-            found.append(
-                f"The labels name {named} classes, and each of the {n} output neurons counts as "
-                "one: if several stand for a class, n_classes (--classes) adds them up."
-            )
-        return found
-
-    @property
     def per_class(self) -> int:
         """Output neurons of a class."""
         return self.output.n // self.n_classes
@@ -187,7 +167,9 @@ class Task:
             "output": self.output.name,
             "decoder": self.disc.decoder,
             "classes": self.n_classes,
-            "notes": self.notes,
+            "notes": class_notes(
+                self.output, self.disc.decoder, self.n_classes, int(self.labels.max()) + 1
+            ),
             "tie_rule": "lowest index",
             "level": metrics.LEVEL,
         }
@@ -266,8 +248,8 @@ def check_task(
         disc = dataclasses.replace(disc, steps=checks.whole(where, "steps", steps, 1))
     disc.known_steps(where)
     entry, output = _entry(where, net, disc), _output(where, net)
-    disc = _decoded(where, disc, output, decoder)
-    classes = _classes(where, output, n_classes)
+    disc = decoded(where, disc, output, decoder)
+    classes = class_count(where, output, n_classes)
     pixels, pictures = _pixels(where, images, entry)
     return Task(
         where=where,
@@ -315,51 +297,6 @@ def _output(where: str, net: Network) -> Units:
             f"got {[p.name for p in outputs]}"
         )
     return outputs[0]
-
-
-def _decoded(where: str, disc: Discretization, output: Units, decoder: Any) -> Discretization:
-    """The discretization with a decoder that the output has."""
-    if decoder is not None and decoder not in DECODERS:
-        raise checks.fail(where, "decoder", f"one of {list(DECODERS)}", repr(decoder))
-    chosen = disc.decoder if decoder is None else decoder
-    spiking = np.ones(1, dtype=bool)
-    if isinstance(output, Population):
-        spiking = np.isfinite(output.array("v_threshold"))
-    if spiking.any() and not spiking.all():
-        raise UnsupportedNetwork(
-            f"{where}: net: expected an output population of which all neurons spike or none, got "
-            f"{output.name!r} with v_threshold = inf for {int((~spiking).sum())} of {output.n}"
-        )
-    if spiking.all() and chosen != "count":
-        raise checks.fail(
-            where, "decoder", f"'count', as population {output.name!r} spikes (potentials are read "
-            "from neurons without threshold)", repr(chosen),
-        )  # fmt: skip
-    if not spiking.any() and chosen == "count":
-        if decoder is not None:
-            raise checks.fail(
-                where, "decoder", "'last', 'mean' or 'max', as population "
-                f"{output.name!r} has no threshold and does not spike", repr(chosen),
-            )  # fmt: skip
-        note = (
-            f"decoder: assumed to be mean, as {output.name} does not spike and none was given "
-            "(decoder=... says it)"
-        )
-        return dataclasses.replace(disc, decoder="mean", notes=(*disc.notes, note))
-    return disc if chosen == disc.decoder else dataclasses.replace(disc, decoder=chosen)
-
-
-def _classes(where: str, output: Units, n_classes: Any) -> int:
-    """Number of classes, of equally many output neurons each."""
-    if n_classes is None:
-        return output.n
-    found = checks.whole(where, "n_classes", n_classes, 1)
-    if output.n % found:
-        raise checks.fail(
-            where, "n_classes", f"a divisor of {output.n}, the size of population {output.name!r}",
-            found,
-        )  # fmt: skip
-    return found
 
 
 def _pixels(where: str, images: Any, entry: Units) -> tuple[NDArray[Any], NDArray[Any] | None]:
