@@ -125,13 +125,13 @@ def test_forecast_refuses_rules_it_was_not_measured_on() -> None:
         es.forecast(net, disc, images()[0])
 
 
-def test_readout_without_threshold_is_refused() -> None:
+def test_readout_without_threshold_gives_its_potentials() -> None:
     rule = StepRule("a", leak=0.9, v_threshold=np.inf, reset="none")
     made = counterpart(rule, "out", 3, DT)
     net = Network([Input("image", 9), made.population], [Dense("image", "out", np.ones((9, 3)))])
     disc = Discretization("framework", dt=DT, steps=3, cells={"out": rule})
-    with pytest.raises(UnsupportedNetwork, match="spikes"):
-        es.validate(net, disc, *images())
+    report = es.validate(net, disc, *images())
+    assert (report.settings["decoder"], report.coarse.layers) == ("mean", ())
 
 
 def test_command_line_validates_a_saved_network(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from eventsim import Dense, Discretization, Input, Network, Population, save
 from tests.cli.commands import refused, run
 
 
@@ -24,6 +25,29 @@ def test_validate_prints_and_writes(folder, tmp_path):
     settings = json.loads(numbers.read_text())["settings"]
     assert settings["spreads"] == [1e-3, 5e-4]
     assert (settings["samples"], settings["steps"], settings["extend"]) == (6, 6, 1e-3)
+
+
+def test_outputs_without_spikes_and_several_for_a_class(folder, tmp_path):
+    weight = np.tile([[0.9, 0.0], [0.0, 0.9]], (2, 1)).repeat(3, axis=1)
+    net = Network(
+        [Input("image", (1, 2, 2)), Population("out", 6, tau_mem=4e-3, v_threshold=np.inf)],
+        [Dense("image", "out", weight)],
+    )
+    save(tmp_path / "net.h5", net, Discretization(rule="lif", dt=1e-3, steps=4, decoder="last"))
+    files = (tmp_path / "net.h5", "--data", folder / "images.npz")
+    page = tmp_path / "report.html"
+    done = run(
+        "validate", *files, "--decoder", "max", "--classes", 2, "--report", page, "--spread", 0
+    )
+    assert done.exit_code == 0, done.output
+    shown = " ".join(done.stdout.split())
+    assert "(decoder max), and is in no table of spikes" in shown
+    assert "The 6 output neurons are those of 2 classes, 3 neighbours for each" in shown
+    assert "100.0" in shown and "decides the class" in page.read_text()
+    assert "(decoder last)" in run("ladder", *files, "--no-variants").stdout
+    swept = run("sweep", "pulse-width", *files, "--values", "0,1", "--classes", 2)
+    assert "(decoder last)" in swept.stdout
+    refused(run("sweep", "time-step", *files), "time-step", "potentials")
 
 
 def test_validate_compares_pulses_and_deltas_by_default(folder):
