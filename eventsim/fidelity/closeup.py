@@ -182,7 +182,7 @@ def closeups(
 
     Examples
     --------
-    >>> from eventsim import Dense, Discretization, Input
+    >>> from eventsim import Dense, Discretization, Input, Network
     >>> from eventsim.fidelity.task import check_task
     >>> net = Network([Input("image", 1), Population("out", 2, tau_mem=4e-3, t_ref=1e-3)],
     ...               [Dense("image", "out", [[1.2, 1.05]])])

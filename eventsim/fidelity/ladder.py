@@ -178,6 +178,7 @@ class LadderReport(JsonReport):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from eventsim import Dense, Discretization, Input, Network, Population, attribute
     >>> net = Network([Input("image", 2), Population("out", 2, tau_mem=4e-3, t_ref=1e-3)],
     ...               [Dense("image", "out", [[1.2, 0.0], [0.0, 1.2]])])
