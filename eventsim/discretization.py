@@ -297,13 +297,20 @@ class Discretization:
             ("decoder", self.decoder, DECODERS[self.decoder]),
             (
                 "continuous counterpart",
-                f"pulses of {self.spread:g} s" if self.spread else "delta synapses",
+                f"pulses of {self.spread:g} s" if self.spread else self._synapses(),
                 "the coarse coefficients average over arrivals spread evenly over a step"
                 if self.rule in RULES
                 else "how the charge of a spike arrives",
             ),
         ]
         return rows + [("note", note, "") for note in self.notes]
+
+    def _synapses(self) -> str:
+        """What the rules make of arrivals that are not spread."""
+        currents = {rule.synapse is not None for rule in self.cells.values()}
+        if currents == {True, False}:
+            return "delta and exponential synapses"
+        return "exponential synapses" if currents == {True} else "delta synapses"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, as for JSON; the inverse of :meth:`from_dict`."""

@@ -91,6 +91,14 @@ def test_without_a_word_it_is_the_mean_and_the_report_says_so():
     assert [layer.name for layer in report.coarse.layers] == ["hidden"]
 
 
+def test_a_decoder_that_is_given_takes_the_place_of_what_was_assumed():
+    net, disc, images, labels = readout()
+    noted = dataclasses.replace(disc, decoder="mean", notes=("decoder: mean (assumed)", "else: 1"))
+    rows = es.validate(net, noted, images, labels, decoder="max").assumptions
+    assert [value for name, value, _ in rows if name in ("decoder", "note")] == ["max", "else: 1"]
+
+
+
 @pytest.mark.parametrize("hidden", [True, False])
 def test_pages_files_and_figures_of_potentials(hidden, tmp_path):
     net, disc, images, labels = readout(hidden)

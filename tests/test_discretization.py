@@ -9,6 +9,7 @@ import json
 import pytest
 
 from eventsim import Discretization
+from eventsim.discrete.frameworks import norse
 from eventsim.errors import InvalidType, InvalidValue
 
 FULL = Discretization(
@@ -86,3 +87,15 @@ def test_bad_fields_are_named(change, error, message):
 def test_bad_plain_forms_are_refused(values, error, message):
     with pytest.raises(error, match=message):
         Discretization.from_dict(values)
+
+
+def test_what_arrivals_become_is_told_of_all_rules():
+    current, charge = norse.lif(), norse.lif_box()
+    for cells, value in [
+        ({"a": current}, "exponential synapses"),
+        ({"a": charge}, "delta synapses"),
+        ({"a": current, "b": charge}, "delta and exponential synapses"),
+    ]:
+        disc = Discretization(dt=1e-3, steps=4, rule="framework", cells=cells, spread=0.0)
+        rows = {name: value for name, value, _ in disc.assumptions()}
+        assert rows["continuous counterpart"] == value

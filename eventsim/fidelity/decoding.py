@@ -45,7 +45,11 @@ def decoded(where: str, disc: Discretization, output: Units, decoder: Any) -> Di
             "(decoder=... says it)"
         )
         return dataclasses.replace(disc, decoder="mean", notes=(*disc.notes, note))
-    return disc if chosen == disc.decoder else dataclasses.replace(disc, decoder=chosen)
+    if chosen == disc.decoder:
+        return disc
+    # What a loader assumed of the decoder does not hold any more.
+    notes = tuple(note for note in disc.notes if not note.startswith("decoder: "))
+    return dataclasses.replace(disc, decoder=chosen, notes=notes)
 
 
 def class_count(where: str, output: Units, n_classes: Any) -> int:
