@@ -98,7 +98,6 @@ def test_a_decoder_that_is_given_takes_the_place_of_what_was_assumed():
     assert [value for name, value, _ in rows if name in ("decoder", "note")] == ["max", "else: 1"]
 
 
-
 @pytest.mark.parametrize("hidden", [True, False])
 def test_pages_files_and_figures_of_potentials(hidden, tmp_path):
     net, disc, images, labels = readout(hidden)
