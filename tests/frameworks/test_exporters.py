@@ -145,10 +145,11 @@ def test_file_is_the_module(make: Callable[..., Any], seed: int, tmp_path: Path)
     """The twin gives the module's spikes, and the network is that of from_torch."""
     rng = np.random.default_rng(seed)
     net, options, step, run = make(rng, tmp_path / "net.nir")
-    read, disc = es.load(tmp_path / "net.nir", dt=DT, **options)
+    # Without refractory periods recurrent networks can run away.
+    read, disc = es.load(tmp_path / "net.nir", dt=DT, t_ref=DT, **options)
     n = read.populations[0].n
     x = record_nir.inputs(rng, n, STEPS)
-    made, twin = es.from_torch(net, torch.tensor(x).transpose(0, 1), dt=DT, run=run)
+    made, twin = es.from_torch(net, torch.tensor(x).transpose(0, 1), dt=DT, run=run, t_ref=DT)
     theirs = record_nir.spikes(list(net)[1::2], x, step)
     ours = disc.run(read, x, layers=True)
     neurons = [p for p in read.populations if isinstance(p, Population)]
