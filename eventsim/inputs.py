@@ -125,7 +125,7 @@ def check_currents(
         if name not in net or not isinstance(net[name], Population):
             names = [p.name for p in net.populations if isinstance(p, Population)]
             raise checks.fail("simulate", "currents", f"names among {names}", repr(name))
-        rows = checks.real_array(where, "steps", steps).astype(np.float64)
+        rows = checks.real_array(where, "steps", steps).astype(np.float64, order="C")
         if rows.size == 0:
             rows = rows.reshape(0, 3)
         if rows.ndim != 2 or rows.shape[1] != 3:

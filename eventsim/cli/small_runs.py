@@ -71,7 +71,7 @@ def _feed_forward() -> None:
 
 
 def _above_threshold() -> None:
-    """All-to-all neurons, one of which its bias alone takes above threshold."""
+    """All-to-all neurons, one of which a bias or a step takes above threshold."""
     import numpy as np
 
     from eventsim.network import Network
@@ -84,7 +84,8 @@ def _above_threshold() -> None:
         [Input("in", 2), Population("out", 2, tau_mem=4 * DT, t_ref=DT, i_bias=bias)],
         [Dense("in", "out", np.ones((2, 2)))],
     )
-    simulate(net, {"in": ([0.0], [0])}, 4 * DT, engine="layered")
+    for currents in (None, {"out": [(0.0, 0, 2.0)]}):
+        simulate(net, {"in": ([0.0], [0])}, 4 * DT, engine="layered", currents=currents)
 
 
 def _receptors() -> None:

@@ -80,7 +80,7 @@ def converted(
         rows.append(row)
         disc = replace(disc, decoder=row[1])
     samples = f"{graph.samples} sample" + ("s" if graph.samples > 1 else "")
-    if not found.spikes and not found.numbers:
+    if not (found.spikes or found.numbers or found.ties):
         warnings.warn(
             f"{WHERE}: sample_input: no neuron spiked in {graph.steps} steps of {samples}, so that "
             "nothing was compared with the module: give more of it, or a stronger one",
