@@ -115,12 +115,13 @@ def check_currents(
     net: Network, currents: Mapping[str, Any] | None, t_from: float
 ) -> dict[str, NDArray[np.float64]]:
     """Steps of external currents as arrays [k, (time, neuron, value)] sorted by (time, neuron)."""
-    if not checks.mapping("simulate", "currents", currents):
+    given = checks.mapping("simulate", "currents", currents)
+    if not given:
         return {}
     from eventsim.current_steps import ordered_steps  # loads the compiler
 
     checked = {}
-    for name, steps in checks.mapping("simulate", "currents", currents).items():
+    for name, steps in given.items():
         where = f"currents of {name!r}"
         if name not in net or not isinstance(net[name], Population):
             names = [p.name for p in net.populations if isinstance(p, Population)]

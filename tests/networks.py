@@ -72,3 +72,19 @@ def refuses(make, words):
         if isinstance(word, str):
             assert word in str(caught.value), str(caught.value)
     assert "expected" in str(caught.value) and "got" in str(caught.value)
+
+
+def runaway() -> es.Network:
+    """Three neurons that keep each other spiking for ever, and one that they do not reach."""
+    return es.Network(
+        [
+            es.Input("in", 1),
+            es.Population("quiet", 1, tau_mem=1.0),
+            es.Population("loud", 3, tau_mem=1.0),
+        ],
+        [
+            es.Dense("in", "quiet", [[1.0]]),
+            es.Dense("in", "loud", [[1.0] * 3]),
+            es.Dense("loud", "loud", [[1.0] * 3] * 3, delay=1e-3),
+        ],
+    )

@@ -11,21 +11,7 @@ import pytest
 
 import eventsim as es
 from eventsim.errors import IncompleteRunWarning, InvalidValue
-
-
-def runaway() -> es.Network:
-    return es.Network(
-        [
-            es.Input("in", 1),
-            es.Population("quiet", 1, tau_mem=1.0),
-            es.Population("loud", 3, tau_mem=1.0),
-        ],
-        [
-            es.Dense("in", "quiet", [[1.0]]),
-            es.Dense("in", "loud", [[1.0] * 3]),
-            es.Dense("loud", "loud", [[1.0] * 3] * 3, delay=1e-3),
-        ],
-    )
+from tests.networks import runaway
 
 
 def test_budget_stops_a_runaway_and_says_who():

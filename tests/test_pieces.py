@@ -16,23 +16,9 @@ from eventsim.engine.poisson import Drives
 from eventsim.engine.scan import ScanRun
 from eventsim.engine.windowed import WindowedRun
 from eventsim.errors import IncompleteRunWarning
+from tests.networks import runaway
 
 MS = 1e-3
-
-
-def runaway():
-    return es.Network(
-        [
-            es.Input("in", 1),
-            es.Population("quiet", 1, tau_mem=1.0),
-            es.Population("loud", 3, tau_mem=1.0),
-        ],
-        [
-            es.Dense("in", "quiet", [[1.0]]),
-            es.Dense("in", "loud", [[1.0] * 3]),
-            es.Dense("loud", "loud", [[1.0] * 3] * 3, delay=1 * MS),
-        ],
-    )
 
 
 def test_budget_stops_a_runaway_and_says_who():

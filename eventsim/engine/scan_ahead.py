@@ -11,7 +11,6 @@ window. No bit depends on blocks, on parts or on who draws.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,12 +144,7 @@ class Ahead:
     def __enter__(self) -> Ahead:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
@@ -158,21 +152,8 @@ class Ahead:
         """Draw one part of the block that is next."""
         a, b = self._bounds[part : part + 2]
         n, last = self._places[part : part + 2]
-        return bool(
-            _draw(
-                self._cells,
-                self._drives[0],
-                self._sources,
-                self._ring,
-                self._windows,
-                self._renewal,
-                part,
-                a,
-                b,
-                n,
-                last,
-            )
-        )
+        block = (self._ring, self._windows, self._renewal)
+        return bool(_draw(self._cells, self._drives[0], self._sources, *block, part, a, b, n, last))
 
     def _submit(self) -> None:
         """Offer the parts of the block that is next to the other threads."""

@@ -209,7 +209,7 @@ def _network(
     if exporter is None:
         check_training(given)
     else:
-        found = Corrected(*corrected(exporter, graph, given))
+        found = corrected(exporter, graph, given)
     options = Options.of(found.graph, found.options)
     rules = Rules(found, options)
     walk = Walk(found.graph, options, rules)

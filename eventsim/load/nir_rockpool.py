@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from eventsim import checks
 from eventsim.discrete.frameworks import rockpool as rules
 from eventsim.errors import UnsupportedNetwork
-from eventsim.load.nir_file import Graph, Node
+from eventsim.load.nir_file import Graph
 from eventsim.load.nir_options import Row, said_by
 from eventsim.load.nir_rules import (
     demand,
     exact_only,
     neurons_of,
-    per_neuron,
+    positive,
     without_steps,
 )
 from eventsim.load.nir_twins import Corrected
@@ -119,12 +119,12 @@ def rockpool_rules(graph: Graph, given: Mapping[str, Any]) -> dict[str, StepRule
         for field, number in (("w_in", 1.0), ("v_leak", 0.0), ("v_reset", 0.0)):
             demand(node, "rockpool", field, number)
         if node.kind == "LI":
-            made[name] = rules.exp_syn(tau=_positive(node, "tau"), dt=dt)
+            made[name] = rules.exp_syn(tau=positive(node, "tau"), dt=dt)
         else:
             made[name] = rules.lif(
-                tau_mem=_positive(node, "tau_mem"),
-                tau_syn=_positive(node, "tau_syn"),
-                threshold=_positive(node, "v_threshold"),
+                tau_mem=positive(node, "tau_mem"),
+                tau_syn=positive(node, "tau_syn"),
+                threshold=positive(node, "v_threshold"),
                 dt=dt,
             )
     return made
@@ -144,8 +144,8 @@ def rockpool_step(graph: Graph, given: Mapping[str, Any]) -> Any:
 
     dt = given["dt"] if given["dt"] is None else checks.positive("load_nir", "dt", given["dt"])
     for node in neurons_of(graph, "rockpool", KINDS).values():
-        tau = np.asarray(_positive(node, "tau" if node.kind == "LI" else "tau_mem"), np.float64)
-        r = np.asarray(_positive(node, "r"), np.float64)
+        tau = np.asarray(positive(node, "tau" if node.kind == "LI" else "tau_mem"), np.float64)
+        r = np.asarray(positive(node, "r"), np.float64)
         steps: NDArray[np.float64] = np.ravel(tau * np.real(lambertw(1.0 / r)))
         if dt is None:
             dt = float(f"{np.median(steps):.6g}")
@@ -157,10 +157,3 @@ def rockpool_step(graph: Graph, given: Mapping[str, Any]) -> Any:
                 f"{float(steps[np.argmax(far)]):g}: is dt that of the modules?"
             )
     return dt
-
-
-def _positive(node: Node, name: str) -> Any:
-    value = per_neuron(node, name)
-    if (value <= 0.0).any():
-        raise node.wrong(name, "numbers > 0", float(np.min(value)))
-    return value

@@ -15,7 +15,7 @@ from eventsim.load.nir_file import Graph, Node
 from eventsim.load.nir_neurons import NEURONS, own_shape
 from eventsim.load.nir_options import Row
 
-__all__ = ["demand", "exact_only", "neurons_of", "per_neuron", "without_steps"]
+__all__ = ["demand", "exact_only", "neurons_of", "per_neuron", "positive", "without_steps"]
 
 Array = NDArray[np.float64]
 
@@ -24,6 +24,14 @@ def per_neuron(node: Node, name: str) -> Any:
     """A field as a step rule takes it: one number, or one for each neuron in a row."""
     array = node.numbers(name)
     return array.reshape(-1) if array.size > 1 else array.reshape(())
+
+
+def positive(node: Node, name: str) -> Any:
+    """The same of numbers above 0."""
+    value = per_neuron(node, name)
+    if (value <= 0.0).any():
+        raise node.wrong(name, "numbers > 0", float(np.min(value)))
+    return value
 
 
 def neurons_of(graph: Graph, framework: str, kinds: Mapping[str, str]) -> dict[str, Node]:

@@ -24,7 +24,7 @@ from eventsim.load.nir_rules import (
     demand,
     exact_only,
     neurons_of,
-    per_neuron,
+    positive,
     without_steps,
 )
 from eventsim.load.nir_twins import Corrected
@@ -106,25 +106,17 @@ def sinabs_rules(graph: Graph, given: Mapping[str, Any]) -> dict[str, StepRule]:
     made = {}
     for name, node in nodes.items():
         if node.kind == "IF":
-            made[name] = rules.iaf(spike_threshold=_threshold(node), **spikes)
+            made[name] = rules.iaf(spike_threshold=positive(node, "v_threshold"), **spikes)
             continue
-        tau = per_neuron(node, "tau")
-        if (tau <= 0.0).any():
-            raise node.wrong("tau", "numbers > 0", float(np.min(tau)))
+        tau = positive(node, "tau")
         if node.kind == "LIF":
+            limit = positive(node, "v_threshold")
             made[name] = rules.lif(
-                tau_mem=tau, spike_threshold=_threshold(node), norm_input=normed[name], **spikes
+                tau_mem=tau, spike_threshold=limit, norm_input=normed[name], **spikes
             )
         else:
             made[name] = rules.exp_leak(tau_mem=tau, norm_input=normed[name])
     return made
-
-
-def _threshold(node: Node) -> Any:
-    value = per_neuron(node, "v_threshold")
-    if (value <= 0.0).any():
-        raise node.wrong("v_threshold", "numbers > 0", float(np.min(value)))
-    return value
 
 
 def _reset(given: Mapping[str, Any]) -> dict[str, Any]:

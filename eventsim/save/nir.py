@@ -69,7 +69,8 @@ def save_nir(
     Raises
     ------
     UnsupportedNetwork
-        NIR cannot hold the network; the message names the population or projection and why.
+        NIR cannot hold the network; the message names the population or projection and why. Or
+        the installed nir is older than 1.0.5.
     FileError
         The file exists or cannot be written.
     InvalidType

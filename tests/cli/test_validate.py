@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+import click
 import numpy as np
 import pytest
 
 from eventsim import Dense, Discretization, Input, Network, Population, save
+from eventsim.cli.validate import validate
+from eventsim.discretization import DECODERS, ENCODERS
+from eventsim.load.nir_exporters import EXPORTERS
 from tests.cli.commands import refused, run
 
 
@@ -80,3 +84,14 @@ def test_two_outputs_in_one_file_are_refused(folder, tmp_path):
 def test_validate_needs_labels(folder, tmp_path):
     np.savez(tmp_path / "images.npz", images=np.zeros((2, 2, 2)))
     refused(run("validate", folder / "net.h5", "--data", tmp_path / "images.npz"), "labels")
+
+
+def test_choices_are_those_of_the_library():
+    choices = {
+        option.name: list(option.type.choices)
+        for option in validate.params
+        if isinstance(option.type, click.Choice)
+    }
+    assert sorted(choices["exporter"]) == sorted(EXPORTERS)
+    assert choices["encoder"] == list(ENCODERS)
+    assert choices["decoder"] == list(DECODERS)

@@ -95,6 +95,11 @@ def from_torch(
     MissingExtra
         PyTorch is not installed.
 
+    Warns
+    -----
+    UncomparedWarning
+        Nothing spikes on ``sample_input``, so nothing could be compared.
+
     Examples
     --------
     >>> import torch
