@@ -1,7 +1,7 @@
 """Time until something happens: ``python -m benchmarks.latency [--json FILE]``.
 
-Wall and CPU time of commands in processes of their own: Python alone, ``import eventsim``, the
-demo with kernels that are compiled already; and with an empty cache of kernels the demo, and small
+Wall and CPU time of commands in processes of their own: Python alone, ``import eventsim``, the two
+libraries that the demo cannot do without, the demo with kernels that are compiled already; and with an empty cache of kernels the demo, and small
 first networks of some kinds. All find Python's own bytecode, as an installed package does, whatever
 the environment says about writing it. CPU seconds are those of all processes of a command; on a
 machine that does other things as well they say more than the wall time.
@@ -30,6 +30,15 @@ REPEAT, COLD_REPEAT = 9, 3
 _ROOT = Path(__file__).resolve().parent.parent
 _DEMO = ("-m", "eventsim", "demo", "--overwrite", "--out")
 
+_NUMBA = """
+from numba.core import registry
+registry.cpu_target.typing_context.refresh()
+registry.cpu_target.target_context.refresh()
+"""
+_MATPLOTLIB = """
+from matplotlib import pyplot
+pyplot.subplots()[0].savefig("/dev/null", format="png")
+"""
 _FIRST_DENSE = """
 import numpy as np
 import eventsim as es
@@ -69,6 +78,8 @@ class Start(NamedTuple):
 COMMANDS = {
     "python": Start("Python alone", ("-c", "pass"), None),
     "import": Start("`import eventsim`", ("-c", "import eventsim"), 0.3),
+    "numba": Start("Numba alone, before its first kernel", ("-c", _NUMBA), None),
+    "matplotlib": Start("Matplotlib alone, empty axes", ("-c", _MATPLOTLIB), None),
     "warm": Start("demo, kernels compiled", _DEMO, 2.0, writes=True),
     "cold": Start("demo, nothing compiled", _DEMO, 20.0, cold=True, writes=True),
     "dense": Start("a first all-to-all layer", ("-c", _FIRST_DENSE), None, cold=True),

@@ -24,6 +24,15 @@ __all__ = ["Artist"]
 
 RUN = "run.h5"
 
+#: The second process. It collects no garbage, for it ends before that would be worth its time.
+PROGRAM = """
+import gc
+gc.disable()
+from eventsim.plot.orders import draw_order
+draw_order()
+gc.freeze()
+"""
+
 
 class Artist:
     """Context in which a second process gets ready, and draws what it is given.
@@ -48,7 +57,7 @@ class Artist:
             try:
                 draw_without_screen()
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "eventsim.plot.orders"],
+                    [sys.executable, "-c", PROGRAM],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

@@ -1,12 +1,7 @@
-"""Pictures of a run as they are ordered, in this process or by ``python -m eventsim.plot.orders``.
-
-The program gets ready, that is, it loads Matplotlib, reads an order as JSON from its standard input
-and draws it. It collects no garbage, for it ends before that would be worth its time.
-"""
+"""Pictures of a run as they are ordered, in this process or in one of its own."""
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import sys
@@ -16,7 +11,7 @@ from eventsim import plot
 from eventsim.load import load_result
 from eventsim.recording import Result
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_order"]
 
 
 def draw(result: Result, pictures: list[dict[str, Any]], overwrite: bool) -> None:
@@ -30,16 +25,13 @@ def draw(result: Result, pictures: list[dict[str, Any]], overwrite: bool) -> Non
         plot.save(axes, picture["out"], overwrite=overwrite)
 
 
-def _main() -> None:
-    """Wait for an order: the file of a run, and the other arguments of :func:`draw`."""
-    gc.disable()
+def draw_order() -> None:
+    """Get ready, and draw as an order on standard input says.
+
+    It is the file of a run and the other arguments of :func:`draw`, as JSON.
+    """
     importlib.import_module("matplotlib.pyplot")  # the rest is loaded with this module
     order = json.load(sys.stdin)
     run = load_result(order.pop("run"))
     assert isinstance(run, Result)  # the first process wrote one
     draw(run, **order)
-    gc.freeze()
-
-
-if __name__ == "__main__":
-    _main()
