@@ -1,10 +1,11 @@
 """Time until something happens: ``python -m benchmarks.latency [--json FILE]``.
 
 Wall and CPU time of commands in processes of their own: Python alone, ``import eventsim``, the two
-libraries that the demo cannot do without, the demo with kernels that are compiled already; and with an empty cache of kernels the demo, and small
-first networks of some kinds. All find Python's own bytecode, as an installed package does, whatever
-the environment says about writing it. CPU seconds are those of all processes of a command; on a
-machine that does other things as well they say more than the wall time.
+libraries that the demo cannot do without, the demo with kernels that are compiled already; and with
+an empty cache of kernels the demo, and small first networks of some kinds. All find Python's own
+bytecode, as an installed package does, whatever the environment says about writing it. CPU seconds
+are those of all processes of a command; on a machine that does other things as well they say more
+than the wall time.
 """
 
 from __future__ import annotations

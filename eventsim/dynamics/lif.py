@@ -22,6 +22,9 @@ from __future__ import annotations
 
 from math import exp, expm1, inf, log, log1p
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eventsim.jit import njit
 
 __all__ = [
@@ -34,9 +37,9 @@ __all__ = [
 ]
 
 
-def drive_scale(tau: float, r: float) -> float:
-    """Drive in volts per second that a unit current gives."""
-    return r if tau == inf else r / tau
+def drive_scale(tau: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Drive in volts per second that a unit current gives, of each neuron."""
+    return np.where(np.isinf(tau), r, r / tau)
 
 
 @njit

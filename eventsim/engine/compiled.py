@@ -185,9 +185,7 @@ def _units(net: Network) -> Records:
         mine["theta"] = p.array("v_threshold") - leak
         mine["reset"] = p.array("v_reset") - leak
         mine["t_ref"] = p.array("t_ref")
-        mine["gain"] = [
-            drive_scale(float(t), float(r)) for t, r in zip(tau, p.array("r"), strict=True)
-        ]
+        mine["gain"] = drive_scale(tau, p.array("r"))
         mine["bias"] = mine["current"] = mine["gain"] * p.array("i_bias")
         mine["x"] = p.array("v_init") - leak
         mine["subtract"] = p.reset == "subtract"

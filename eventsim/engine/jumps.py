@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eventsim.engine.calendar import new_calendar
-from eventsim.engine.jump_slices import STUCK, Arrivals, new_work, visit_blocks
+from eventsim.engine.jump_slices import STUCK, Arrivals, Work, new_work, visit_blocks
 from eventsim.engine.jump_tables import (
     drive_of,
     new_cells,
@@ -86,7 +86,7 @@ class JumpRun(PieceRun):
         others = drives.without({net.projections[k].source for k in skip})
         super().__init__(net, inputs, t_start, t_stop, keep=keep, drives=others, clock=clock)
         self._t_start, self._threads, self._fused = t_start, threads, fused
-        self._pool = ThreadPoolExecutor(threads)
+        self._pool = ThreadPoolExecutor(max(threads - 1, 1))
         names = [p.name for p in net.populations]
         order, _ = visiting_order(net)
         self._order = np.array([names.index(name) for name in order], dtype=np.int64)
@@ -138,24 +138,14 @@ class JumpRun(PieceRun):
         which = self._order[self._clock["visit"][0]]
         share = (self._bounds.shape[1] - 1) // self._threads
         start = self._t_start if self._clock["window"][0] == 0 else inf
-        jobs = [
-            self._pool.submit(
-                visit_blocks,
-                self._places,
-                which,
-                self._paths,
-                self._cells,
-                self._streams,
-                arrivals,
-                self._bounds,
-                k * share,
-                (k + 1) * share,
-                start,
-                work,
-            )
-            for k, work in enumerate(self._work)
-        ]
-        self._work = [job.result() for job in jobs]
+
+        def visit(k: int) -> Work:
+            network = self._places, which, self._paths, self._cells, self._streams
+            blocks = self._bounds, k * share, (k + 1) * share
+            return cast(Work, visit_blocks(*network, arrivals, *blocks, start, self._work[k]))
+
+        others = [self._pool.submit(visit, k) for k in range(1, self._threads)]
+        self._work = [visit(0), *(job.result() for job in others)]
         n = 0
         for work in self._work:
             if work.tally[STUCK]:

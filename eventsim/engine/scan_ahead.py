@@ -4,7 +4,7 @@ Sources do not depend on the network. So what neurons hear of their own sources 
 block of windows at a time, with the factors of what each spike adds, while the loop
 (:mod:`eventsim.engine.scan_windows`) is in the block before. A block is cut into parts of the
 neurons. Threads take part after part; the thread of the loop, when it is through with its block,
-draws what nobody has begun. Threads meet once in a block, of some milliseconds, and not in each
+draws what nobody has begun. Threads meet once in a block, of ten milliseconds, and not in each
 window. No bit depends on blocks, on parts or on who draws.
 """
 
@@ -26,8 +26,8 @@ from eventsim.jit import inner, njit
 __all__ = ["Ahead"]
 
 #: Spikes of a block, about: with one thread they stay in the second cache, with more they take
-#: some milliseconds, ten times as long as it takes to share them.
-BLOCK, SHARED_BLOCK = 50_000, 100_000
+#: ten milliseconds, many times as long as it takes to share them and to wait for the last.
+BLOCK, SHARED_BLOCK = 50_000, 400_000
 #: Windows of a block, at most.
 _LONGEST = 64
 #: Neurons times windows of a block, at most: each takes eight bytes.
