@@ -132,14 +132,15 @@ bench-peers: $(PEERS)/stamp
 
 # Rounds of each measurement; MEASURED and PAGE may lie elsewhere, for a try.
 ROUNDS ?= 7
-FULL ?= --full
+FULL ?= yes
 MEASURED := docs/performance
 PAGE := docs/performance.md
 FIGURE := docs/images/performance_growth
 MEASURE := --repeat $(ROUNDS) --overwrite --json $(MEASURED)
 performance: $(PEERS)/stamp
 	mkdir -p $(MEASURED)
-	$(PEERS)/bin/python -m benchmarks --peers $(FULL) $(MEASURE)/speed.json
+	$(PEERS)/bin/python -m benchmarks --peers $(MEASURE)/speed.json
+	$(if $(FULL),$(PEERS)/bin/python -m benchmarks --workload W5-full $(MEASURE)/full.json)
 	$(PEERS)/bin/python -m benchmarks.conv_layers $(MEASURE)/convolutions.json
 	$(PEERS)/bin/python -m benchmarks.shares $(MEASURE)/shares.json
 	$(PEERS)/bin/python -m benchmarks.variants $(MEASURE)/variants.json

@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import eventsim as es
 from benchmarks import report
+from benchmarks.calm import undisturbed
 from benchmarks.command import Command, Record, add_repeat
 from benchmarks.engines import neurons
 from benchmarks.roofline import roofline
@@ -78,14 +80,18 @@ def measure(work: Workload, repeat: int) -> dict[str, Any]:
     limit.run()
     cpu: dict[str, list[float]] = {"layer": [], "call": [], "roofline": []}
     with _inside_layers() as spent:
-        for _ in range(repeat):
+
+        def seconds(run: Callable[[], object]) -> tuple[float, float]:
+            """Of a run, and of the layer in it."""
             before, began = spent[0], time.process_time()
-            call()
-            cpu["call"].append(time.process_time() - began)
-            cpu["layer"].append(spent[0] - before)
-            began = time.process_time()
-            limit.run()
-            cpu["roofline"].append(time.process_time() - began)
+            run()
+            return time.process_time() - began, spent[0] - before
+
+        for _ in range(repeat):
+            (whole, inside), _ = undisturbed(partial(seconds, call))
+            cpu["call"].append(whole)
+            cpu["layer"].append(inside)
+            cpu["roofline"].append(undisturbed(partial(seconds, limit.run))[0][0])
     return {
         "samples": work.samples,
         "arrivals": sum(map(len, work.trains)),

@@ -16,12 +16,14 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
 import eventsim as es
 from benchmarks import report
+from benchmarks.calm import undisturbed
 from benchmarks.command import Command, Record, add_names, add_repeat, say
 from benchmarks.engines import neurons
 from benchmarks.timing import Spread
@@ -76,7 +78,7 @@ def measure(work: Workload, threads: int, repeat: int) -> Record:
     times: dict[int, list[float]] = {1: [], threads: []}
     for _ in range(repeat):
         for count in times:
-            times[count].append(run(count)[0])
+            times[count].append(undisturbed(partial(run, count))[0][0])
     return {
         "title": work.title,
         "engine": engine,

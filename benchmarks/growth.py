@@ -17,6 +17,7 @@ import numpy as np
 
 import eventsim as es
 from benchmarks import report
+from benchmarks.calm import undisturbed
 from benchmarks.command import Command, Record, add_names, add_repeat, say
 from benchmarks.engines import mean_rates, neurons
 from benchmarks.growth_nets import SERIES
@@ -43,12 +44,13 @@ def measure(work: Workload, repeat: int) -> Record:
     def run() -> es.Result | es.Results:
         return es.simulate(work.net, inputs, work.t_stop, record=keep, threads=1)
 
-    result = run()
-    seconds = []
-    for _ in range(repeat):
+    def timed() -> float:
         began = time.process_time()
         run()
-        seconds.append(time.process_time() - began)
+        return time.process_time() - began
+
+    result = run()
+    seconds = [undisturbed(timed)[0] for _ in range(repeat)]
     one = result[0] if isinstance(result, es.Results) else result
     sizes = [work.net[name].n for name in keep]
     rates = mean_rates(work.net, one, work.t_stop)

@@ -18,10 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import report
+from benchmarks.calm import undisturbed
 from benchmarks.command import Command, Record, add_names, add_repeat, positive
 from benchmarks.timing import Spread
 
@@ -141,7 +143,7 @@ def measure(names: Sequence[str], repeat: int, cold_repeat: int) -> dict[str, An
         for name in warm:
             _run(COMMANDS[name], place)
         for name in warm * repeat + cold * cold_repeat:
-            found = _run(COMMANDS[name], place)
+            found, _ = undisturbed(partial(_run, COMMANDS[name], place))
             for what, seconds in zip(("first_line_s", "wall_s", "cpu_s"), found, strict=True):
                 kept[name][what].append(seconds)
     return kept

@@ -46,6 +46,10 @@ def _workloads(content: Content) -> str:
     return "\n\n".join(report.table(name, record) for name, record in content["workloads"].items())
 
 
+def _full(content: Content) -> str:
+    return f"{_workloads(content)}\n\n{report.summary(content['workloads'])}"
+
+
 def _growth(content: Content) -> str:
     return f"![Time of a synaptic event]({FIGURE})\n\n{growth.table(content['series'])}"
 
@@ -58,6 +62,7 @@ SECTIONS = {
     "conditions": _Section("speed", _conditions),
     "summary": _Section("speed", lambda content: report.summary(content["workloads"])),
     "workloads": _Section("speed", _workloads),
+    "full": _with_conditions("full", _full),
     "convolutions": _with_conditions(
         "convolutions", lambda content: conv_layers.table(content["layers"])
     ),

@@ -107,6 +107,7 @@ def record(
                 "samples": row.samples,
                 "synaptic_events": row.events,
                 "cpu_s": row.cpu_s,
+                "disturbed": row.disturbed,
                 "ms_per_sample": dataclasses.asdict(row.ms_per_sample),
                 "events_per_s": row.events_per_s and dataclasses.asdict(row.events_per_s),
                 "peak_mib": row.peak_mib,
@@ -158,6 +159,12 @@ def _rates(kept: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _rounds(row: Mapping[str, Any]) -> str:
+    """How many, and how many of them were disturbed."""
+    disturbed = row.get("disturbed", 0)
+    return f"{len(row['cpu_s'])}{f', {disturbed} disturbed' if disturbed else ''}"
+
+
 def table(name: str, kept: Mapping[str, Any]) -> str:
     """Markdown table of a record; each cell is least / median / greatest of the rounds."""
     rows = kept["contenders"]
@@ -171,7 +178,7 @@ def table(name: str, kept: Mapping[str, Any]) -> str:
     for row in rows:
         times, memory = row["ms_per_sample"], row["peak_mib"]
         lines.append(
-            f"| {row['name']} | {row['samples']} | {len(row['cpu_s'])} | {spread(times)} "
+            f"| {row['name']} | {row['samples']} | {_rounds(row)} | {spread(times)} "
             f"| {spread(times, 1e-3 / kept['simulated_s'])} "
             f"| {spread(row['events_per_s'], 1e-6)} | {spread(kept['time_over'].get(row['key']))} "
             f"| {'-' if memory is None else f'{memory:.0f}'} |"

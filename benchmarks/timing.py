@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
+from benchmarks.calm import undisturbed
 from benchmarks.contender import Contender
 
 __all__ = ["Measured", "Spread", "in_turn", "ratios"]
@@ -35,6 +37,7 @@ class Measured:
     cpu_s: list[float] = field(default_factory=list)
     peak_mib: float | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
+    disturbed: int = 0  # rounds that something else slowed, however often they were repeated
 
     @property
     def ms_per_sample(self) -> Spread:
@@ -48,11 +51,15 @@ class Measured:
 
 
 def in_turn(
-    contenders: list[Contender], repeat: int, report: Callable[[int], None] = lambda done: None
+    contenders: list[Contender],
+    repeat: int,
+    report: Callable[[int], None] = lambda done: None,
+    measure: Callable[[Callable[[], float]], tuple[float, bool]] = undisturbed,
 ) -> list[Measured]:
     """Measure all contenders ``repeat`` times, in turn, after a warm-up that is not counted.
 
-    The time is that of all threads of a process, so hidden parallelism would show.
+    The time is that of all threads of a process, so hidden parallelism would show. ``measure``
+    repeats a run that was disturbed.
     """
     for contender in contenders:
         (contender.warm_up or contender.run)()
@@ -60,12 +67,20 @@ def in_turn(
     for done in range(repeat):
         for contender, row in zip(contenders, measured, strict=True):
             if contender.rounds is None or done < contender.rounds:
-                began = contender.clock()
-                row.events = contender.run()
-                row.cpu_s.append(contender.clock() - began)
-                row.rates = contender.rates()
+                seconds, calm = measure(partial(_timed, contender, row))
+                row.cpu_s.append(seconds)
+                row.disturbed += not calm
         report(done + 1)
     return measured
+
+
+def _timed(contender: Contender, row: Measured) -> float:
+    """CPU seconds of one run."""
+    began = contender.clock()
+    row.events = contender.run()
+    seconds = contender.clock() - began
+    row.rates = contender.rates()
+    return seconds
 
 
 def ratios(measured: list[Measured], base: Measured) -> dict[str, Spread]:
