@@ -51,6 +51,8 @@ def test_the_rungs_have_the_names_of_the_ladder(report):
     references = {rung.name: rung.reference for rung in report.rungs}
     assert references["endcheck"] == "coarse" and references["isolated"] == "endcheck"
     assert references["deltas"] == "continuous"
+    assert report.first_exact == "endcheck"
+    assert "second draw and endcheck: against coarse" in report.summary()
 
 
 def test_the_ends_are_the_plain_runs(case, report):

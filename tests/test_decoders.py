@@ -140,6 +140,7 @@ def test_rungs_of_the_ladder_read_the_same_potentials(decoder):
     for name in ("isolated", "rejit"):
         np.testing.assert_allclose(report[name].counts, exact, rtol=1e-12)
     assert "endcheck" not in [rung.name for rung in report.rungs]
+    assert report.first_exact == "isolated" and "endcheck" not in report.summary()
     late = report["delay of 0.5 steps"].counts
     assert (late != exact).any()
     compared = es.validate(net, disc, images, labels, decoder=decoder)

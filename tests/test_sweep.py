@@ -88,6 +88,12 @@ def test_delays_are_those_of_the_network(case, trains):
                                    trains)).all()  # fmt: skip
 
 
+def test_a_verdict_names_the_best_and_the_worst_unless_all_are_alike(case):
+    alike = es.sweep("delay", *case, [0.3])
+    assert alike.verdict.startswith("Accuracy is the same throughout: ")
+    assert es.sweep("pulse-width", *case, [0, 8]).verdict.startswith("Accuracy is highest, at a")
+
+
 def test_presentations_are_those_of_validate(case):
     for name, value, options in (
         ("steps", 3, {"steps": 3}),

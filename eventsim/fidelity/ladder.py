@@ -220,6 +220,11 @@ class LadderReport(JsonReport):
             parts.append("No single cause on the way is beyond noise.")
         return " ".join(parts)
 
+    @property
+    def first_exact(self) -> str:
+        """The first rung below the coarse run."""
+        return next(r.name for r in self.rungs if r.kind == "rung" and r.reference is not None)
+
     def summary(self) -> str:
         """Verdict, table, causes and rates as plain text, about 100 columns wide."""
         s = self.settings
@@ -227,7 +232,7 @@ class LadderReport(JsonReport):
             f"{s['samples']} images, {s['steps']} steps of {1e3 * s['dt']:g} ms, encoder "
             f"{s['encoder']}, {s['jitter_seeds']} placement{'s' * (s['jitter_seeds'] > 1)} of the "
             f"spikes within their steps, seed {s['seed']}. "
-            f"All rungs from endcheck to continuous have {s['synapse']}."
+            f"All rungs from {self.first_exact} to continuous have {s['synapse']}."
         )
         head = " ".join([head, *s["notes"]])
         rows: list[tuple[str, ...]] = [
@@ -244,9 +249,9 @@ class LadderReport(JsonReport):
             ))  # fmt: skip
         legend = (
             "Brackets: 95 % intervals. Accuracy, class: first placement. Mean, change, ties: all.\n"
-            "Change: against the rung above; second draw and endcheck: against coarse; variants:\n"
-            "against continuous. The second draw is the yardstick of agreement. Ties go to the\n"
-            "lowest index."
+            f"Change: against the rung above; second draw and {self.first_exact}: against coarse;\n"
+            "variants: against continuous. The second draw is the yardstick of agreement. Ties go\n"
+            "to the lowest index."
         )
         rates: list[tuple[str, ...]] = [
             ("rate, 1/s", *(layer.name for layer in self.rungs[0].layers))

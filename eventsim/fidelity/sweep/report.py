@@ -123,6 +123,8 @@ class SweepReport(JsonReport):
             return self._clock_verdict()
         best = max(self.points, key=lambda p: p.rung.mean("accuracy") or 0.0)
         worst = min(self.points, key=lambda p: p.rung.mean("accuracy") or 0.0)
+        if best.rung.mean("accuracy") == worst.rung.mean("accuracy"):
+            return f"Accuracy is the same throughout: {_percent(best)}."
         what = "" if self.categories else f" at a {self.xlabel.partition(' (')[0]} of"
         if self.categories:
             return (
