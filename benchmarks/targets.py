@@ -44,6 +44,16 @@ def _faster_than(key: str, peer: str, factor: float) -> _Target:
     return _Target(f"at least {wanted}", find, factor, at_least=True)
 
 
+def _near(key: str, limit: str, factor: float) -> _Target:
+    """Time a sample of the first engine over that of a limit of the machine."""
+
+    def find(records: Records, name: str) -> float | None:
+        spread = records[name]["time_over"].get(key)
+        return spread and 1.0 / spread["median"]
+
+    return _Target(f"at most {factor:g} times the time of {limit}", find, factor, at_least=False)
+
+
 def _at_most_times(other: str, factor: float) -> _Target:
     """Time a sample of the first engine over that on another workload."""
 
@@ -80,8 +90,13 @@ def _memory(gib: float) -> _Target:
 
 
 TARGETS: dict[str, list[_Target]] = {
-    "W1": [_faster_than("coarse", "CoarseLIF", 1.0), _faster_than("nest", "NEST precise", 200.0)],
+    "W1": [
+        _faster_than("coarse", "CoarseLIF", 1.0),
+        _faster_than("nest", "NEST precise", 200.0),
+        _near("roofline", "the roofline", 1.5),
+    ],
     "W1p": [_at_most_times("W1", 3.0)],
+    "W1x": [_faster_than("queue", "the queue engine", 20.0)],
     "W2": [_faster_than("brian", "Brian2", 3.0), _faster_than("nest", "NEST precise", 20.0)],
     "W3": [_faster_than("brian", "Brian2", 2.0), _faster_than("nest", "NEST precise", 50.0)],
     "W4": [_events(1.0)],

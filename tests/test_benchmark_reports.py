@@ -73,11 +73,18 @@ def found(records, name):
 
 def test_targets_are_held_against_medians():
     records = {
-        "W1": kept("W1", ("layered", [1.0, 2.0], 10), ("coarse", [1.5, 3.2], None)),
+        "W1": kept(
+            "W1",
+            ("layered", [1.0, 2.0], 10),
+            ("coarse", [1.5, 3.2], None),
+            ("roofline", [0.5, 1.0], 10),
+        ),
+        "W1x": kept("W1x", ("layered", [1.0], 10), ("queue", [25.0], 10)),
         "W1p": kept("W1p", ("layered", [6.0, 3.0], 10)),
         "W4": kept("W4", ("layered", [1.0, 1.0], 10**9)),
     }
-    assert found(records, "W1") == [(1.55, True), (None, None)]
+    assert found(records, "W1") == [(1.55, True), (None, None), (2.0, False)]
+    assert found(records, "W1x") == [(25.0, True)]
     assert found(records, "W1p") == [(3.0, True)]
     assert found(records, "W4") == [(1.0, True)]
     assert found({"W1p": records["W1p"]}, "W1p") == [(None, None)]
