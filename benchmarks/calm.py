@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 __all__ = ["Gauge", "undisturbed"]
@@ -51,15 +52,13 @@ class Gauge:
         return found
 
 
-_gauges: list[Gauge] = []
+#: That of this process, which keeps the least it has seen.
+_gauge = cache(Gauge)
 
 
 def undisturbed(run: Callable[[], Found], gauge: Gauge | None = None) -> tuple[Found, bool]:
     """What a run gives that began and ended in a calm moment, else the last; whether it did."""
-    if gauge is None:
-        if not _gauges:
-            _gauges.append(Gauge())
-        gauge = _gauges[0]
+    gauge = gauge or _gauge()
     until = time.perf_counter() + SECONDS
     for _ in range(TRIES):
         before = gauge.wait()
