@@ -209,6 +209,16 @@ def test_to_html_writes_once(report, text, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_interval_chart_has_room_for_long_labels():
+    one = Share(8, 10, 0.8, 0.49, 0.94)
+    short, long = (
+        charts.interval_chart("t", [(label, "coarse", [one])])
+        for label in ("coarse", "deltas and exponential synapses")
+    )
+    assert long.left >= 6 * 31 and long.right - long.left == short.right - short.left
+    assert long.left < long.dots[0].low < long.dots[0].high < long.right < long.width
+
+
 def test_interval_chart_places_shares_on_its_axis():
     shares = [Share(9, 10, 0.9, 0.6, 1.0), Share(5, 10, 0.5, 0.4, 0.6)]
     chart = charts.interval_chart("t", [("a", "coarse", shares[:1]), ("b", "continuous", shares)])

@@ -18,6 +18,9 @@ __all__ = ["Bar", "Dot", "IntervalChart", "count_bars", "interval_chart", "pictu
 
 #: Widths and heights in units of the drawing.
 LABELS, PLOT, VALUES, ROW, AXIS = 128.0, 300.0, 52.0, 26.0, 24.0
+
+#: Width of a letter of a label, about, and of the gap beside it; long ones get more than LABELS.
+LETTER, GAP = 6.5, 16.0
 BARS_WIDTH, BARS_HEIGHT = 130.0, 36.0
 
 #: Pixels to which pictures are magnified, at most.
@@ -99,8 +102,10 @@ def interval_chart(
     step = 10 if start >= 60 else 20
     start -= start % step
 
+    left = max(LABELS, GAP + LETTER * max(len(label) for label, _, _ in rows))
+
     def place(share: float) -> float:
-        return round(LABELS + PLOT * (100 * share - start) / (100 - start), 2)
+        return round(left + PLOT * (100 * share - start) / (100 - start), 2)
 
     dots = []
     for k, (label, style, shares) in enumerate(rows):
@@ -113,10 +118,10 @@ def interval_chart(
         ))  # fmt: skip
     return IntervalChart(
         title=title,
-        width=LABELS + PLOT + VALUES,
+        width=left + PLOT + VALUES,
         height=ROW * len(rows) + AXIS,
-        left=LABELS,
-        right=LABELS + PLOT,
+        left=left,
+        right=left + PLOT,
         bottom=ROW * len(rows),
         ticks=tuple((place(v / 100), str(v)) for v in range(start, 101, step)),
         reference=None if reference is None else place(reference),
